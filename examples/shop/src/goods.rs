@@ -1,0 +1,82 @@
+//! What Northwind sells. Fixed: a shop that is only there to be tried needs no stock keeping.
+
+/// One thing on the shelf.
+#[derive(Debug, Clone, Copy)]
+pub struct Product {
+    /// Its name in forms and addresses.
+    pub slug: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// One line about it.
+    pub note: &'static str,
+    /// Price in euro cents.
+    pub cents: u32,
+    /// Its picture: an SVG document drawn with the classes of the shop's own style sheet.
+    pub drawing: &'static str,
+}
+
+/// The whole shelf, in the order of the front page.
+pub const SHELF: [Product; 8] = [
+    Product {
+        slug: "storm-lantern",
+        title: "Storm lantern",
+        note: "Burns on in a gale. Brass and glass.",
+        cents: 8950,
+        drawing: include_str!("../drawings/lantern.svg"),
+    },
+    Product {
+        slug: "harbour-kettle",
+        title: "Harbour kettle",
+        note: "Enamelled steel, two litres, loud whistle.",
+        cents: 6400,
+        drawing: include_str!("../drawings/kettle.svg"),
+    },
+    Product {
+        slug: "deck-mug",
+        title: "Deck mug",
+        note: "Falls overboard without a chip.",
+        cents: 1800,
+        drawing: include_str!("../drawings/mug.svg"),
+    },
+    Product {
+        slug: "island-blanket",
+        title: "Island blanket",
+        note: "New wool, woven on the island of Texel.",
+        cents: 12000,
+        drawing: include_str!("../drawings/blanket.svg"),
+    },
+    Product {
+        slug: "brass-compass",
+        title: "Brass compass",
+        note: "Points north. That is all it does.",
+        cents: 4600,
+        drawing: include_str!("../drawings/compass.svg"),
+    },
+    Product {
+        slug: "fisher-beanie",
+        title: "Fisher beanie",
+        note: "Lambswool, knitted tight, covers both ears.",
+        cents: 2900,
+        drawing: include_str!("../drawings/beanie.svg"),
+    },
+    Product {
+        slug: "beach-kite",
+        title: "Beach kite",
+        note: "Flies from three knots of wind.",
+        cents: 5400,
+        drawing: include_str!("../drawings/kite.svg"),
+    },
+    Product {
+        slug: "canvas-duffel",
+        title: "Canvas duffel",
+        note: "Waxed canvas, forty litres, one long strap.",
+        cents: 14900,
+        drawing: include_str!("../drawings/duffel.svg"),
+    },
+];
+
+/// The product of this name, if the shop sells it.
+#[must_use]
+pub fn find(slug: &str) -> Option<&'static Product> {
+    SHELF.iter().find(|product| product.slug == slug)
+}

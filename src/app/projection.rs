@@ -1,0 +1,70 @@
+//! Keeps the record up to date, and the gauges.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::projector::{Behind, Projector};
+use crate::http::chat::Chat;
+use crate::model::time::Millis;
+use crate::record::Record;
+use crate::store::Store;
+
+/// How long to wait after the record did not answer.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often gauges are set.
+const MEASURE: Duration = Duration::from_secs(5);
+
+/// Copies what is behind until `stop`; then once more.
+pub async fn run(store: Arc<dyn Store>, record: Record, behind: Arc<Behind>, stop: CancellationToken) {
+    let projector = Projector::new(store, record);
+    loop {
+        let stopping = stop.is_cancelled();
+        let mut failed = false;
+        for (partition, since) in behind.take() {
+            loop {
+                match projector.project(partition).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(problem) => {
+                        tracing::warn!(partition = partition.0, error = %problem, "the record is behind");
+                        behind.add(partition, since);
+                        failed = true;
+                        break;
+                    }
+                }
+            }
+        }
+        if stopping {
+            return;
+        }
+        if failed {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        tokio::select! {
+            () = behind.added() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Sets the gauges of every stage, every few seconds.
+pub async fn measure(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chat: Chat, stop: CancellationToken) {
+    let mut every = tokio::time::interval(MEASURE);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        crate::telemetry::sockets(chat.registry().open());
+        let Ok(fill) = store.fill().await else { continue };
+        let sum = |count: fn(&crate::store::Fill) -> u64| fill.values().map(count).sum();
+        let oldest = fill.values().filter_map(|fill| fill.oldest_undecided).min();
+        let age = oldest.map_or(Millis(0), |oldest| clock.now().since(oldest));
+        crate::telemetry::fill(sum(|f| f.undecided), age, sum(|f| f.effects), sum(|f| f.journal), sum(|f| f.dead));
+    }
+}

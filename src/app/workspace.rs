@@ -1,0 +1,175 @@
+//! The workspace: read, compiled, put in force; followed when its files or the store change.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{self, Mistake};
+use crate::engine::shelf::Shelf;
+use crate::model::catalog::{Catalog, Catalogs, Files};
+use crate::model::input::InForce;
+use crate::store::{Store, StoreError};
+
+/// How often the folder is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often another node's change is tried against again.
+const TRIES: usize = 16;
+
+/// Where playbooks come from.
+#[derive(Debug, Clone)]
+pub enum Workspace {
+    /// A folder, which is watched.
+    Folder(PathBuf),
+    /// Files inside the binary.
+    Files(Files),
+}
+
+/// A workspace that compiles.
+pub struct Compiled {
+    /// Its files.
+    pub files: Files,
+    /// What they are.
+    pub catalog: Catalog,
+}
+
+impl Workspace {
+    fn read(&self) -> Result<Files, Vec<Mistake>> {
+        match self {
+            Workspace::Folder(folder) => catalog::read_workspace(folder),
+            Workspace::Files(files) => Ok(files.clone()),
+        }
+    }
+}
+
+/// Reads and compiles a workspace.
+///
+/// # Errors
+/// Every mistake of every file.
+pub fn compile(workspace: &Workspace, adapters: Option<&BTreeSet<String>>) -> Result<Compiled, Vec<Mistake>> {
+    let files = workspace.read()?;
+    let catalog = catalog::compile(&files, adapters)?;
+    Ok(Compiled { files, catalog })
+}
+
+/// Mistakes as people read them.
+pub fn listed(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}
+
+/// Puts the workspace in force, at start. Where it has mistakes, what is in force already stays; where nothing is, the
+/// server does not start.
+///
+/// # Errors
+/// The mistakes, or the store's.
+pub async fn put_in_force(
+    store: &dyn Store,
+    workspace: &Workspace,
+    adapters: &BTreeSet<String>,
+) -> anyhow::Result<InForce> {
+    match compile(workspace, Some(adapters)) {
+        Ok(compiled) => Ok(set(store, &compiled).await?),
+        Err(mistakes) => {
+            let in_force = store.in_force().await?;
+            if in_force.revision == 0 {
+                bail!("the workspace has mistakes:\n\n{}", listed(&mistakes));
+            }
+            tracing::error!(
+                mistakes = mistakes.len(),
+                "the workspace has mistakes; the last good catalog stays in force"
+            );
+            eprintln!("{}", listed(&mistakes));
+            Ok(in_force)
+        }
+    }
+}
+
+/// Compare-and-set until this catalog is in force, by this node or another.
+async fn set(store: &dyn Store, compiled: &Compiled) -> Result<InForce, StoreError> {
+    let hash = &compiled.catalog.hash;
+    for _ in 0..TRIES {
+        let now = store.in_force().await?;
+        if now.hash == *hash {
+            return Ok(now);
+        }
+        store.put_catalog(hash, &compiled.files).await?;
+        let next = InForce { revision: now.revision + 1, hash: hash.clone(), paused: now.paused };
+        if store.set_in_force(now.revision, &next).await? {
+            tracing::info!(catalog.hash = %hash, catalog.revision = next.revision, "a catalog is in force");
+            return Ok(next);
+        }
+    }
+    Err(StoreError::Away("other nodes keep changing what is in force".to_owned()))
+}
+
+/// Looks at the folder every second, and at once on SIGHUP. A broken file never replaces a good catalog.
+pub async fn watch(store: Arc<dyn Store>, workspace: Workspace, adapters: BTreeSet<String>, stop: CancellationToken) {
+    let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(problem) => {
+            tracing::error!(error = %problem, "SIGHUP cannot be heard; the workspace is not watched");
+            return;
+        }
+    };
+    let mut seen = workspace.read().map(|files| catalog::hash(&files)).ok();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+            _ = hangup.recv() => seen = None,
+        }
+        let reading = {
+            let workspace = workspace.clone();
+            tokio::task::spawn_blocking(move || workspace.read()).await
+        };
+        let Ok(read) = reading else { continue };
+        let hash = read.as_ref().map_or_else(|mistakes| listed(mistakes), catalog::hash);
+        if seen.as_ref() == Some(&hash) {
+            continue;
+        }
+        let compiled = read.and_then(|files| {
+            let catalog = catalog::compile(&files, Some(&adapters))?;
+            Ok(Compiled { files, catalog })
+        });
+        match compiled {
+            Ok(compiled) => match set(&*store, &compiled).await {
+                Ok(_) => seen = Some(hash),
+                Err(problem) => tracing::warn!(error = %problem, "the new catalog waits for the store"),
+            },
+            Err(mistakes) => {
+                seen = Some(hash);
+                tracing::error!(mistakes = mistakes.len(), "the workspace has mistakes; the last good catalog stays");
+                eprintln!("{}", listed(&mistakes));
+            }
+        }
+    }
+}
+
+/// Keeps the compiled catalogs that HTTP asks in step with what is in force.
+pub async fn follow(
+    shelf: Shelf,
+    mut in_force: watch::Receiver<InForce>,
+    catalogs: watch::Sender<Catalogs>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = in_force.changed() => if changed.is_err() { return },
+        }
+        let newest = in_force.borrow_and_update().clone();
+        match shelf.get(&newest.hash).await {
+            Ok(Some(catalog)) => {
+                let by_hash = [(newest.hash.clone(), catalog)].into_iter().collect();
+                catalogs.send_replace(Catalogs { in_force: newest, by_hash });
+            }
+            Ok(None) => tracing::error!(catalog.hash = %newest.hash, "this node cannot load the catalog in force"),
+            Err(problem) => tracing::warn!(error = %problem, "the catalog in force could not be read yet"),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads, checks and compiles a workspace into `model::catalog`. Pure but for [`read_workspace`].
+//!
+//! All mistakes of all files are found in one run, each with its line, a caret and what was perhaps meant: YAML is read
+//! into a tree that knows its places (`yaml`), and the readers (`playbook`, `script`, `adapter`, `source`) go
+//! on after a mistake. Words are compiled by `words`, conditions by `expression`.
+//!
+//! Not here: evaluating conditions and rendering words (`trigger`, `dialogue`), addresses and keys (`config`).
+
+mod adapter;
+mod expression;
+mod files;
+mod kinds;
+mod mistake;
+mod operation;
+mod playbook;
+mod read;
+mod schema;
+mod script;
+mod source;
+mod tags;
+mod walk;
+mod words;
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::model::catalog::{Catalog, Files, Playbook, Source};
+
+pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_workspace};
+pub use mistake::{Mistake, Spot, did_you_mean, nearest};
+pub use schema::{adapter_schema, playbook_schema, source_schema};
+
+use adapter::Adapters;
+use mistake::{File, Mistakes};
+use playbook::Reader;
+use read::Reading;
+use words::Words;
+use yaml::Node;
+
+/// Compiles a workspace. `known_adapters` are those that the configuration has an address for; none: not asked.
+///
+/// # Errors
+/// Every mistake of every file, by file and place.
+pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Result<Catalog, Vec<Mistake>> {
+    let mut mistakes = Mistakes::default();
+    bounds(files, &mut mistakes);
+    if mistakes.len() > 0 {
+        return Err(mistakes.into_sorted());
+    }
+    let mut words = Words::new(files, &mut mistakes);
+
+    let mut adapters = Adapters::default();
+    for (path, file) in yaml_files(files, "adapters/") {
+        match open(path, file, &mut mistakes) {
+            Some((file, root)) => {
+                let mut reading = Reading { file, mistakes: &mut mistakes };
+                adapters.read(&mut reading, &root, &mut words, known_adapters);
+            }
+            None => {
+                let name = path.rsplit('/').next().and_then(|file| file.split('.').next()).unwrap_or_default();
+                adapters.unreadable.insert(name.to_owned());
+            }
+        }
+    }
+
+    let sources = sources(files, &mut mistakes);
+
+    let mut playbooks: BTreeMap<String, Arc<Playbook>> = BTreeMap::new();
+    for (path, file) in yaml_files(files, "playbooks/") {
+        let Some((file, root)) = open(path, file, &mut mistakes) else { continue };
+        let reading = Reading { file, mistakes: &mut mistakes };
+        let mut reader = Reader { reading, words: &mut words, adapters: &adapters };
+        let Some((playbook, spot)) = reader.read(&root) else { continue };
+        if playbooks.contains_key(&playbook.name) {
+            mistakes.at(file, spot, format!("another file is the playbook `{}` already", playbook.name));
+        } else {
+            playbooks.insert(playbook.name.clone(), Arc::new(playbook));
+        }
+    }
+
+    let templates = words.finish(&mut mistakes);
+    let mistakes = mistakes.into_sorted();
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut listeners: BTreeMap<String, Vec<Arc<Playbook>>> = BTreeMap::new();
+    for playbook in playbooks.values() {
+        let events: BTreeSet<&String> = playbook.on.iter().map(|trigger| &trigger.event).collect();
+        for event in events {
+            listeners.entry(event.clone()).or_default().push(Arc::clone(playbook));
+        }
+    }
+    let goals =
+        playbooks.values().filter_map(|playbook| playbook.goal.as_ref()).map(|goal| goal.event.clone()).collect();
+    Ok(Catalog { hash: hash(files), playbooks, listeners, goals, operations: adapters.operations, sources, templates })
+}
+
+/// Sources of the workspace, and shipped profiles that none of them stands for.
+fn sources(files: &Files, mistakes: &mut Mistakes) -> BTreeMap<String, Arc<Source>> {
+    let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
+    for (path, file) in yaml_files(files, "sources/") {
+        let Some((file, root)) = open(path, file, mistakes) else { continue };
+        let Some(source) = source::read(&mut Reading { file, mistakes }, &root) else { continue };
+        if sources.contains_key(&source.name) {
+            let spot = root.get("source").map(|node| node.spot).unwrap_or_default();
+            mistakes.at(file, spot, format!("another file is the source `{}` already", source.name));
+        } else {
+            sources.insert(source.name.clone(), Arc::new(source));
+        }
+    }
+    for (name, text) in source::SHIPPED {
+        if !sources.contains_key(*name) {
+            let file = File { path: name, text };
+            let read =
+                yaml::parse(file, mistakes).and_then(|root| source::read(&mut Reading { file, mistakes }, &root));
+            sources.extend(read.map(|source| ((*name).to_owned(), Arc::new(source))));
+        }
+    }
+    sources
+}
+
+fn yaml_files<'a>(files: &'a Files, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    files
+        .range(folder.to_owned()..)
+        .take_while(move |(path, _)| path.starts_with(folder))
+        .filter(move |(path, _)| path.ends_with(".yaml") || path.ends_with(".yml"))
+        .filter(move |(path, _)| !path.get(folder.len()..).unwrap_or_default().contains('/'))
+        .map(|(path, content)| (path.as_str(), content.as_slice()))
+}
+
+fn open<'a>(path: &'a str, content: &'a [u8], mistakes: &mut Mistakes) -> Option<(File<'a>, Node)> {
+    let text = match std::str::from_utf8(content) {
+        Ok(text) => text,
+        Err(problem) => {
+            let good = content.get(..problem.valid_up_to()).and_then(|good| std::str::from_utf8(good).ok());
+            let file = File { path, text: good.unwrap_or_default() };
+            mistakes.at(file, Spot { start: problem.valid_up_to(), end: 0 }, "from here the file is not UTF-8");
+            return None;
+        }
+    };
+    let file = File { path, text };
+    yaml::parse(file, mistakes).map(|root| (file, root))
+}
+
+/// YAML as JSON, for checking it against a schema; none where it is not YAML.
+pub fn yaml_to_json(text: &str) -> Option<serde_json::Value> {
+    let mut mistakes = Mistakes::default();
+    let root = yaml::parse(File { path: "", text }, &mut mistakes)?;
+    (mistakes.len() == 0).then(|| root.to_json())
+}
+
+/// The bounds of [`read_workspace`], for files that come from elsewhere.
+fn bounds(files: &Files, mistakes: &mut Mistakes) {
+    for (path, content) in files {
+        if u64::try_from(content.len()).unwrap_or(u64::MAX) > MAX_FILE {
+            mistakes.add(Mistake::whole(path, format!("the file is larger than {} KiB", MAX_FILE / 1024)));
+        }
+        if path.split('/').any(|part| part == ".." || part.is_empty()) {
+            mistakes.add(Mistake::whole(path, "this path leaves the workspace"));
+        }
+    }
+    if files.len() > MAX_FILES {
+        mistakes.add(Mistake::whole(".", format!("the workspace has more than {MAX_FILES} files")));
+    }
+    if files.values().map(Vec::len).sum::<usize>() > MAX_TOTAL {
+        mistakes.add(Mistake::whole(".", format!("the workspace is larger than {} MiB", MAX_TOTAL / 1024 / 1024)));
+    }
+}

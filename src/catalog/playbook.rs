@@ -1,0 +1,343 @@
+//! Reads a playbook: when to talk, to whom, how, and what counts as success.
+
+use std::collections::BTreeSet;
+
+use crate::model::catalog::{
+    Condition, ContextCall, Expression, Goal, Handoff, Limit, Open, Playbook, Script, Talk, Template, Trigger,
+};
+use crate::model::event::Trust;
+use crate::model::time::Millis;
+
+use super::adapter::Adapters;
+use super::expression::{Scope, condition, expression};
+use super::mistake::Spot;
+use super::read::{MAX_SPAN, Reading, Table, is_identifier, short};
+use super::script::{self, Fields, RESERVED, add_fields, arguments, check_fields, fixed_choices};
+use super::tags::{tags, word};
+use super::words::Words;
+use super::yaml::Node;
+
+/// Keys of a playbook.
+pub const PLAYBOOK: &[&str] = &["playbook", "on", "limits", "context", "open", "talk", "handoff", "goal", "fallback"];
+/// Keys of a trigger.
+pub const TRIGGER: &[&str] = &["event", "when", "trust"];
+/// Keys of `limits`.
+pub const LIMITS: &[&str] = &["per_customer"];
+/// Keys of a context call.
+pub const CONTEXT: &[&str] = &["call", "with"];
+/// Keys of `open`.
+pub const OPEN: &[&str] = &["key", "within", "why", "say", "choices"];
+/// Keys of `talk`.
+pub const TALK: &[&str] = &["prompt", "tools", "limits", "idle", "script"];
+/// Keys of `talk.limits`.
+pub const TALK_LIMITS: &[&str] = &["turns", "tokens"];
+/// Keys of `handoff`.
+pub const HANDOFF: &[&str] = &["when", "team", "within", "away"];
+/// Keys of `goal`.
+pub const GOAL: &[&str] = &["event", "when", "within", "value", "trust"];
+/// Keys of `away` and `fallback`.
+pub const SAY: &[&str] = &["say"];
+/// Words of `trust`.
+pub const TRUST: [(&str, Trust); 2] = [("server", Trust::Server), ("client", Trust::Client)];
+/// Tools of every playbook: they may be listed, and need not be.
+pub const BUILT_IN: &[&str] = &["offer", "handoff", "close"];
+
+/// Said where the playbook has no `fallback`.
+pub const FALLBACK: (&str, &str) =
+    ("beckon#fallback", "I cannot answer right now. I am asking a colleague to join us.");
+/// Said where the playbook has no `handoff.away`.
+pub const AWAY: (&str, &str) = ("beckon#away", "None of my colleagues is free at the moment. I stay with you.");
+
+/// Names that conditions on an event see.
+const ON: &[&str] = &["customer", "event", "trigger"];
+/// Names of what is said when other things failed: facts may be missing, and of the trigger the goal's fields are kept.
+const SAID: &[&str] = &["customer", "trigger"];
+/// Names that `handoff.when` sees.
+const HANDOFF_NAMES: &[&str] = &["asked_for_human", "failures", "tokens", "turns"];
+
+/// The most of anything in a list of a playbook.
+const MAX_ITEMS: usize = 50;
+
+/// What reading a playbook needs.
+pub struct Reader<'r, 'f, 'm, 'w> {
+    /// The file.
+    pub reading: Reading<'f, 'm>,
+    /// Where words go.
+    pub words: &'r mut Words<'w>,
+    /// Operations that it may call.
+    pub adapters: &'r Adapters,
+}
+
+/// Names of playbooks and sources: they stand in paths of the API.
+pub fn is_slug(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+impl Reader<'_, '_, '_, '_> {
+    /// Reads one file; the playbook, and where its name stands.
+    pub fn read(&mut self, root: &Node) -> Option<(Playbook, Spot)> {
+        let table = self.reading.table(root, PLAYBOOK)?;
+        let named = self.reading.required(&table, "playbook", root.spot);
+        let name = named.and_then(|node| self.name(node));
+        let on = self.reading.required(&table, "on", root.spot).map(|node| self.triggers(node)).unwrap_or_default();
+        let limit = table.get("limits").and_then(|node| self.limit(node));
+        let (context, facts) = table.get("context").map(|node| self.context(node)).unwrap_or_default();
+        let open = self.reading.required(&table, "open", root.spot).and_then(|node| self.open(node, &facts));
+        let talk = match table.get("talk") {
+            Some(node) => self.talk(node, &facts),
+            None => Some(talk_by_default()),
+        };
+        let handoff = match table.get("handoff") {
+            Some(node) => self.handoff(node),
+            None => Some(Handoff { when: None, team: None, within: Millis::minutes(10), away: given(AWAY) }),
+        };
+        let goal = table.get("goal").map(|node| self.goal(node));
+        let fallback = match table.get("fallback") {
+            Some(node) => self.said(node, "fallback"),
+            None => Some(given(FALLBACK)),
+        };
+        let goal = match goal {
+            Some(goal) => Some(goal?),
+            None => None,
+        };
+        let playbook = Playbook {
+            name: name?,
+            on,
+            limit,
+            context,
+            open: open?,
+            talk: talk?,
+            handoff: handoff?,
+            goal,
+            fallback: fallback?,
+        };
+        Some((playbook, named?.spot))
+    }
+
+    fn name(&mut self, node: &Node) -> Option<String> {
+        let name = self.reading.name(node)?;
+        if !is_slug(&name) {
+            self.reading.at(node.spot, "a playbook's name has letters, digits, `-`, `_` and `.`");
+            return None;
+        }
+        if name == "all" {
+            self.reading.at(node.spot, "`all` stands for every playbook and cannot be the name of one");
+            return None;
+        }
+        Some(name)
+    }
+
+    fn triggers(&mut self, node: &Node) -> Vec<Trigger> {
+        let mut found = Vec::new();
+        for item in self.reading.items(node, 0, MAX_ITEMS) {
+            let Some(table) = self.reading.table(item, TRIGGER) else { continue };
+            // A trigger of a later version is refused by its key; that `event` is missing too says nothing more.
+            let event = if table.is_later() {
+                None
+            } else {
+                self.reading.required(&table, "event", item.spot).and_then(|node| self.reading.name(node))
+            };
+            let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(ON)));
+            let trust = self.trust(&table);
+            found.extend(event.map(|event| Trigger { event, when, trust }));
+        }
+        found
+    }
+
+    fn trust(&mut self, table: &Table<'_>) -> Trust {
+        table.get("trust").and_then(|node| self.reading.choice(node, &TRUST)).unwrap_or_default()
+    }
+
+    fn limit(&mut self, node: &Node) -> Option<Limit> {
+        let table = self.reading.table(node, LIMITS)?;
+        let node = table.get("per_customer")?;
+        let text = self.reading.text(node)?;
+        if text == "none" {
+            return None;
+        }
+        let limit = text.split_once(" per ").and_then(|(count, per)| {
+            let count = count.trim().parse::<usize>().ok().filter(|count| (1..=100).contains(count))?;
+            let per = Millis::parse(per.trim()).filter(|per| *per >= Millis::seconds(1) && *per <= MAX_SPAN)?;
+            Some(Limit { count, per })
+        });
+        if limit.is_none() {
+            let help = "written `1 per 24h`: a number from 1 to 100, and a time from 1s to 366d; or `none`";
+            self.reading.at_with(node.spot, "this is no limit", Some(help.to_owned()));
+        }
+        limit
+    }
+
+    fn context(&mut self, node: &Node) -> (Vec<ContextCall>, Fields) {
+        let (mut calls, mut facts) = (Vec::new(), Fields::new());
+        let entries = self.reading.entries(node);
+        if entries.len() > 10 {
+            self.reading.at(node.spot, "at most 10 calls are expected here");
+        }
+        for (key, node) in entries {
+            if !is_identifier(&key.name) || RESERVED.contains(&key.name.as_str()) {
+                self.reading.at(key.spot, format!("`{}` cannot be the name of a fact", short(&key.name)));
+            }
+            let Some(table) = self.reading.table(node, CONTEXT) else { continue };
+            let call = self.reading.required(&table, "call", node.spot);
+            let operation = call.and_then(|node| self.adapters.usable(&mut self.reading, node));
+            let scope = Scope::Only(ON);
+            let with = arguments(&mut self.reading, table.get("with"), node.spot, operation.as_deref(), scope);
+            let Some(operation) = operation else {
+                // Words may name it; its fields are not known, and not checked.
+                facts.insert(key.name.clone(), None);
+                continue;
+            };
+            if let (Some(call), true) = (call, operation.writes) {
+                self.reading
+                    .at(call.spot, format!("`{}` writes: facts are read, nobody asks the customer", operation.name));
+                facts.insert(key.name.clone(), None);
+            } else {
+                add_fields(&mut facts, &key.name, &operation);
+            }
+            calls.push(ContextCall { name: key.name.clone(), operation: operation.name.clone(), with });
+        }
+        (calls, facts)
+    }
+
+    fn open(&mut self, node: &Node, facts: &Fields) -> Option<Open> {
+        let table = self.reading.table(node, OPEN)?;
+        let key = table.get("key").and_then(|node| expression(&mut self.reading, node, Scope::Only(ON)));
+        let within = self.span(&table, "within").unwrap_or(Millis::minutes(30));
+        let why = table.get("why").and_then(|node| {
+            let why = self.reading.text(node)?;
+            if why.contains("{{") || why.contains("{%") {
+                self.reading.at(node.spot, "`why` is plain text: what is in braces would be shown as it is");
+            }
+            Some(why)
+        });
+        let choices = table.get("choices").map(|node| fixed_choices(&mut self.reading, node)).unwrap_or_default();
+        let say = self.reading.required(&table, "say", node.spot)?;
+        let lines: Vec<&Node> = match say.scalar() {
+            Some(_) => vec![say],
+            None => self.reading.items(say, 1, 10).iter().collect(),
+        };
+        let names: Vec<&str> = ON.iter().copied().chain(facts.keys().map(String::as_str)).collect();
+        let mut said = Vec::new();
+        for (place, line) in lines.iter().enumerate() {
+            let template = self.words.add(&mut self.reading, line, &format!("open.say.{place}"), &names);
+            check_fields(&mut self.reading, self.words, line, facts);
+            if place + 1 == lines.len() {
+                self.needs_no_call(line, facts);
+            }
+            said.extend(template);
+        }
+        Some(Open { key, within, why: why.unwrap_or_default(), say: said, choices })
+    }
+
+    /// The last opening must be sayable where every call failed.
+    fn needs_no_call(&mut self, line: &Node, facts: &Fields) {
+        let text = line.scalar().map(|scalar| scalar.text.clone()).unwrap_or_default();
+        for tag in tags(&text) {
+            for fact in facts.keys() {
+                if let Some(at) = word(&tag, fact) {
+                    let start = super::yaml::place(self.reading.file, line, at);
+                    let spot = Spot { start, end: start + fact.len() };
+                    let message = format!("the last `say` must need no call, and `{fact}` is the result of one");
+                    self.reading.at_with(spot, message, Some("add a last line without it".to_owned()));
+                }
+            }
+        }
+    }
+
+    fn talk(&mut self, node: &Node, facts: &Fields) -> Option<Talk> {
+        let table = self.reading.table(node, TALK)?;
+        let names: Vec<&str> = ON.iter().copied().chain(facts.keys().map(String::as_str)).collect();
+        let prompt = table.get("prompt").map(|node| self.words.prompt(&mut self.reading, node, &names));
+        let mut tools = Vec::new();
+        for item in table.get("tools").map(|node| self.reading.items(node, 0, MAX_ITEMS)).unwrap_or_default() {
+            if item.scalar().is_some_and(|scalar| BUILT_IN.contains(&scalar.text.as_str())) {
+                continue;
+            }
+            if let Some(operation) = self.adapters.usable(&mut self.reading, item)
+                && !tools.contains(&operation.name)
+            {
+                tools.push(operation.name.clone());
+            }
+        }
+        let (mut max_turns, mut max_tokens) = (20, 20_000);
+        if let Some(limits) = table.get("limits").and_then(|node| self.reading.table(node, TALK_LIMITS)) {
+            let turns = limits.get("turns").and_then(|node| self.reading.number(node, 1, 1_000));
+            max_turns = turns.and_then(|turns| u32::try_from(turns).ok()).unwrap_or(max_turns);
+            let tokens = limits.get("tokens").and_then(|node| self.reading.number(node, 100, 10_000_000));
+            max_tokens = tokens.unwrap_or(max_tokens);
+        }
+        let idle = self.span(&table, "idle").unwrap_or(Millis::hours(24));
+        let script = match table.get("script") {
+            Some(node) => script::read(&mut self.reading, node, self.words, self.adapters, facts),
+            None => Script::default(),
+        };
+        let prompt = match prompt {
+            Some(prompt) => Some(prompt?),
+            None => None,
+        };
+        Some(Talk { prompt, tools, max_turns, max_tokens, idle, script })
+    }
+
+    fn handoff(&mut self, node: &Node) -> Option<Handoff> {
+        let table = self.reading.table(node, HANDOFF)?;
+        let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(HANDOFF_NAMES)));
+        let team = table.get("team").and_then(|node| self.reading.name(node));
+        let within = self.span(&table, "within").unwrap_or(Millis::minutes(10));
+        let away = match table.get("away") {
+            Some(node) => self.said(node, "handoff.away"),
+            None => Some(given(AWAY)),
+        };
+        Some(Handoff { when, team, within, away: away? })
+    }
+
+    fn goal(&mut self, node: &Node) -> Option<Goal> {
+        let table = self.reading.table(node, GOAL)?;
+        let event = self.reading.required(&table, "event", node.spot).and_then(|node| self.reading.name(node));
+        let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(ON)));
+        let within = self.span(&table, "within").unwrap_or(Millis::hours(24));
+        let value = table.get("value").and_then(|node| expression(&mut self.reading, node, Scope::Only(ON)));
+        let trust = self.trust(&table);
+        let trigger_paths = trigger_paths(when.as_ref(), value.as_ref());
+        Some(Goal { event: event?, when, within, value, trust, trigger_paths })
+    }
+
+    /// Words that are said when other things failed: they use no facts.
+    fn said(&mut self, node: &Node, name: &str) -> Option<Template> {
+        let table = self.reading.table(node, SAY)?;
+        let say = self.reading.required(&table, "say", node.spot)?;
+        self.words.add(&mut self.reading, say, &format!("{name}.say"), SAID)
+    }
+
+    fn span(&mut self, table: &Table<'_>, name: &str) -> Option<Millis> {
+        table.get(name).and_then(|node| self.reading.span(node, Millis::seconds(1), MAX_SPAN))
+    }
+}
+
+fn given((name, source): (&str, &str)) -> Template {
+    Template { name: name.to_owned(), source: source.to_owned() }
+}
+
+fn talk_by_default() -> Talk {
+    Talk {
+        prompt: None,
+        tools: Vec::new(),
+        max_turns: 20,
+        max_tokens: 20_000,
+        idle: Millis::hours(24),
+        script: Script::default(),
+    }
+}
+
+/// What state keeps of the trigger: the paths that the goal names.
+fn trigger_paths(when: Option<&Condition>, value: Option<&Expression>) -> Vec<Vec<String>> {
+    let parts = when.map(|when| when.parts.as_slice()).unwrap_or_default().iter().chain(value);
+    let paths: BTreeSet<Vec<String>> = parts
+        .flat_map(|part| &part.paths)
+        .filter_map(|path| path.split_first())
+        .filter(|(root, _)| *root == "trigger")
+        .map(|(_, rest)| rest.to_vec())
+        .collect();
+    paths.into_iter().collect()
+}

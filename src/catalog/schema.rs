@@ -1,0 +1,97 @@
+//! JSON Schemas of what a company writes, for editors and `beckon check --schema`. Kept by hand beside the readers: a
+//! test holds that both know the same keys.
+
+use serde_json::Value;
+
+/// JSON Schema of a playbook.
+pub fn playbook_schema() -> Value {
+    parse(include_str!("schema/playbook.json"))
+}
+
+/// JSON Schema of an adapter.
+pub fn adapter_schema() -> Value {
+    parse(include_str!("schema/adapter.json"))
+}
+
+/// JSON Schema of a source.
+pub fn source_schema() -> Value {
+    parse(include_str!("schema/source.json"))
+}
+
+/// The files are part of the binary, and a test reads them.
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::catalog::{adapter, operation, playbook, script, source};
+
+    fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
+        let properties = schema.pointer(&format!("{pointer}/properties")).and_then(Value::as_object);
+        properties.unwrap_or_else(|| panic!("{pointer}")).keys().cloned().collect()
+    }
+
+    #[test]
+    fn readers_and_schemas_know_the_same_keys() {
+        let schemas = [("playbook", playbook_schema()), ("adapter", adapter_schema()), ("source", source_schema())];
+        let steps = "/properties/talk/properties/script/properties/steps/items";
+        let call = format!("{steps}/properties/call/additionalProperties");
+        let each = format!("{steps}/properties/choices/oneOf/1");
+        let cases: &[(&str, &str, &[&str])] = &[
+            ("playbook", "", playbook::PLAYBOOK),
+            ("playbook", "/properties/on/items", playbook::TRIGGER),
+            ("playbook", "/properties/limits", playbook::LIMITS),
+            ("playbook", "/properties/context/additionalProperties", playbook::CONTEXT),
+            ("playbook", "/properties/open", playbook::OPEN),
+            ("playbook", "/properties/talk", playbook::TALK),
+            ("playbook", "/properties/talk/properties/limits", playbook::TALK_LIMITS),
+            ("playbook", "/properties/talk/properties/script", script::SCRIPT),
+            ("playbook", steps, script::STEP),
+            ("playbook", &call, script::CALL),
+            ("playbook", &each, script::EACH),
+            ("playbook", "/properties/handoff", playbook::HANDOFF),
+            ("playbook", "/properties/handoff/properties/away", playbook::SAY),
+            ("playbook", "/properties/goal", playbook::GOAL),
+            ("playbook", "/properties/fallback", playbook::SAY),
+            ("adapter", "", adapter::ADAPTER),
+            ("adapter", "/properties/operations/additionalProperties", operation::OPERATION),
+            ("adapter", "/properties/operations/additionalProperties/properties/request", operation::REQUEST),
+            ("source", "", source::SOURCE),
+            ("source", "/properties/verify", source::VERIFY),
+        ];
+        for (name, pointer, known) in cases {
+            let schema = &schemas.iter().find(|(other, _)| other == name).unwrap().1;
+            let known: BTreeSet<String> = known.iter().map(|key| (*key).to_owned()).collect();
+            assert_eq!(keys(schema, pointer), known, "{name}{pointer}");
+        }
+    }
+
+    #[test]
+    fn readers_and_schemas_know_the_same_words() {
+        let words = |schema: &Value, pointer: &str| -> Vec<String> {
+            let found = schema.pointer(pointer).and_then(Value::as_array).unwrap_or_else(|| panic!("{pointer}"));
+            found.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let method = "/properties/operations/additionalProperties/properties/request/properties/method/enum";
+        assert_eq!(words(&adapter_schema(), method), operation::METHODS.map(|(word, _)| word));
+        let scheme = "/properties/verify/properties/scheme/enum";
+        assert_eq!(words(&source_schema(), scheme), source::SCHEMES.map(|(word, _)| word));
+        let trust = "/properties/on/items/properties/trust/enum";
+        assert_eq!(words(&playbook_schema(), trust), playbook::TRUST.map(|(word, _)| word));
+    }
+
+    #[test]
+    fn shipped_sources_fit_the_schema() {
+        let schema = jsonschema::validator_for(&source_schema()).unwrap();
+        for (name, text) in source::SHIPPED {
+            let mut mistakes = crate::catalog::mistake::Mistakes::default();
+            let file = crate::catalog::mistake::File { path: name, text };
+            let node = crate::catalog::yaml::parse(file, &mut mistakes).unwrap();
+            assert!(schema.is_valid(&node.to_json()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! Compiles Tera: the words of playbooks and adapters, and the workspace's prompts, all into one set without escaping.
+//! Syntax, names, includes and loops are checked here, not in front of a customer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tera::{ErrorKind, Kwargs, State, Tera};
+
+use crate::model::catalog::{Files, Template};
+
+use super::mistake::{File, Mistake, Mistakes, Spot, did_you_mean};
+use super::playbook::{AWAY, FALLBACK};
+use super::read::{Reading, list, short};
+use super::tags::{Tag, includes, loops, member, tags, word};
+use super::yaml::{Node, place};
+
+/// How deep loops may stand in one another, included prompts counted.
+const MAX_LOOPS: usize = 2;
+
+/// The most numbers that `range` makes.
+const MAX_RANGE: i64 = 1_000;
+
+/// Filters that come with Tera, for suggestions.
+const FILTERS: &[&str] = &[
+    "abs",
+    "capitalize",
+    "default",
+    "escape",
+    "first",
+    "float",
+    "get",
+    "group_by",
+    "indent",
+    "int",
+    "join",
+    "keys",
+    "last",
+    "length",
+    "lower",
+    "newlines_to_br",
+    "nth",
+    "pairs",
+    "pluralize",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "sort",
+    "split",
+    "str",
+    "title",
+    "trim",
+    "trim_end",
+    "trim_start",
+    "truncate",
+    "unique",
+    "upper",
+    "values",
+    "wordcount",
+];
+
+/// The words of a workspace while it is compiled.
+pub struct Words<'a> {
+    base: Tera,
+    /// Paths of all prompts, those with mistakes too.
+    paths: BTreeSet<&'a str>,
+    prompts: BTreeMap<&'a str, Prompt<'a>>,
+    templates: Vec<(String, String)>,
+}
+
+/// A prompt of the workspace.
+struct Prompt<'a> {
+    text: &'a str,
+    variables: BTreeSet<String>,
+    includes: Vec<(String, usize, usize)>,
+    loops: usize,
+}
+
+/// Where a template was written: a scalar of a YAML file, or a whole file.
+struct Place<'a> {
+    file: File<'a>,
+    node: Option<&'a Node>,
+}
+
+impl Place<'_> {
+    fn spot(&self, start: usize, end: usize) -> Spot {
+        match self.node {
+            Some(node) => {
+                let start = place(self.file, node, start);
+                Spot { start, end: place(self.file, node, end).max(start + 1) }
+            }
+            None => Spot { start, end: end.max(start + 1) },
+        }
+    }
+}
+
+impl<'a> Words<'a> {
+    /// Reads the workspace's prompts.
+    pub fn new(files: &'a Files, mistakes: &mut Mistakes) -> Words<'a> {
+        let paths = prompts(files).map(|(path, _)| path).collect();
+        let mut words = Words { base: base(), paths, prompts: BTreeMap::new(), templates: Vec::new() };
+        for (name, source) in [FALLBACK, AWAY] {
+            words.templates.push((name.to_owned(), source.to_owned()));
+        }
+        for (path, bytes) in prompts(files) {
+            let Ok(text) = std::str::from_utf8(bytes) else {
+                mistakes.add(Mistake::whole(path, "the file is not UTF-8"));
+                continue;
+            };
+            let place = Place { file: File { path, text }, node: None };
+            let Some(variables) = words.check(&place, text, mistakes) else { continue };
+            let tags = tags(text);
+            let prompt = Prompt { text, variables, includes: includes(&tags), loops: loops(&tags) };
+            words.prompts.insert(path, prompt);
+            words.templates.push((path.to_owned(), text.to_owned()));
+        }
+        words.refuse_cycles(mistakes);
+        words
+    }
+
+    /// Words written in a YAML file, under this name; `names` are what they may use.
+    pub fn add(&mut self, reading: &mut Reading<'_, '_>, node: &Node, name: &str, names: &[&str]) -> Option<Template> {
+        let source = reading.text(node)?;
+        if source.trim().is_empty() {
+            reading.at(node.spot, "words are expected here, not nothing");
+            return None;
+        }
+        let place = Place { file: reading.file, node: Some(node) };
+        let variables = self.check(&place, &source, reading.mistakes)?;
+        let tags = tags(&source);
+        unknown(&variables, names, &tags, &place, reading.mistakes, None);
+        for (path, at, depth) in includes(&tags) {
+            let inner = self.names_of(&path, names, reading.file.path, reading.mistakes);
+            if depth + inner > MAX_LOOPS {
+                let message = format!("loops may stand in one another {MAX_LOOPS} deep, included prompts counted");
+                reading.mistakes.at(place.file, place.spot(at, at + path.len()), message);
+            }
+        }
+        self.templates.push((format!("{}#{name}", reading.file.path), source.clone()));
+        Some(Template { name: format!("{}#{name}", reading.file.path), source })
+    }
+
+    /// The prompt that a playbook names; `names` are what it may use, in itself and in what it includes.
+    pub fn prompt(&mut self, reading: &mut Reading<'_, '_>, node: &Node, names: &[&str]) -> Option<Template> {
+        let path = reading.text(node)?;
+        let Some(prompt) = self.prompts.get(path.as_str()) else {
+            // A prompt with mistakes has told them already.
+            if !self.paths.contains(path.as_str()) {
+                let message = format!("there is no file `{}` in the workspace", short(&path));
+                reading.at_with(node.spot, message, did_you_mean(&path, self.paths.iter().copied()));
+            }
+            return None;
+        };
+        let template = Template { name: path.clone(), source: prompt.text.to_owned() };
+        let depth = self.names_of(&path, names, reading.file.path, reading.mistakes);
+        if depth > MAX_LOOPS {
+            let message = format!("loops may stand in one another {MAX_LOOPS} deep, included prompts counted");
+            reading.at(node.spot, message);
+        }
+        Some(template)
+    }
+
+    /// Checks that what a template says of `root.field` exists.
+    pub fn members(&self, reading: &mut Reading<'_, '_>, node: &Node, root: &str, known: &BTreeSet<String>) {
+        let Some(scalar) = node.scalar() else { return };
+        let place = Place { file: reading.file, node: Some(node) };
+        for tag in tags(&scalar.text) {
+            for (field, at) in member(&tag, root) {
+                if !known.contains(field) {
+                    let suggestion = did_you_mean(field, known.iter().map(String::as_str))
+                        .or_else(|| Some(format!("there are {}", list(known.iter().map(String::as_str)))));
+                    let spot = place.spot(at, at + field.len());
+                    reading.at_with(spot, format!("`{root}` has no `{}`", short(field)), suggestion);
+                }
+            }
+        }
+    }
+
+    /// All words and prompts, compiled.
+    pub fn finish(self, mistakes: &mut Mistakes) -> Tera {
+        let mut tera = self.base;
+        // Templates with mistakes are not among them, and others may include those.
+        if mistakes.len() > 0 {
+            return tera;
+        }
+        if let Err(problem) = tera.add_raw_templates(self.templates) {
+            // Each was checked alone, so this is about how they go together.
+            mistakes.add(Mistake::whole("prompts", format!("the templates do not go together: {problem}")));
+        }
+        tera
+    }
+
+    /// The names at the top of a template; none where it cannot be compiled.
+    fn check(&self, place: &Place<'_>, source: &str, mistakes: &mut Mistakes) -> Option<BTreeSet<String>> {
+        const NAME: &str = "template";
+        let before = mistakes.len();
+        let mut scratch = self.base.clone();
+        let tags = tags(source);
+        let mut stubs: BTreeSet<String> = BTreeSet::new();
+        for tag in &tags {
+            if let word @ ("extends" | "block" | "component") = tag.keyword() {
+                mistakes.at(
+                    place.file,
+                    place.spot(tag.at, tag.end),
+                    format!("`{word}` is not supported in a workspace"),
+                );
+            }
+        }
+        for (path, at, _) in includes(&tags) {
+            if !self.paths.contains(path.as_str()) {
+                let mistake = Mistake::at(
+                    place.file.path,
+                    place.file.text,
+                    place.spot(at, at + path.len()),
+                    format!("there is no file `{}` in the workspace", short(&path)),
+                );
+                mistakes.add(mistake.suggest(did_you_mean(&path, self.paths.iter().copied())));
+            }
+            stubs.insert(path);
+        }
+        if loops(&tags) > MAX_LOOPS {
+            let message = format!("loops may stand in one another {MAX_LOOPS} deep");
+            mistakes.at(place.file, place.spot(0, 1), message);
+        }
+        if mistakes.len() > before {
+            return None;
+        }
+        let all = stubs.iter().map(|path| (path.as_str(), "")).chain([(NAME, source)]);
+        if let Err(problem) = scratch.add_raw_templates(all) {
+            report(&problem, place, source, mistakes);
+            return None;
+        }
+        let names = scratch.get_template_variables(NAME).ok()?;
+        Some(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Checks the names of a prompt and of what it includes; answers how deep its loops are.
+    fn names_of(&self, path: &str, names: &[&str], used_by: &str, mistakes: &mut Mistakes) -> usize {
+        let Some(prompt) = self.prompts.get(path) else { return 0 };
+        let place = Place { file: File { path, text: prompt.text }, node: None };
+        unknown(&prompt.variables, names, &tags(prompt.text), &place, mistakes, Some(used_by));
+        // Prompts in a circle were taken out before, so this ends.
+        let inner =
+            prompt.includes.iter().map(|(inner, _, depth)| depth + self.names_of(inner, names, used_by, mistakes));
+        inner.max().unwrap_or(0).max(prompt.loops)
+    }
+
+    fn refuse_cycles(&mut self, mistakes: &mut Mistakes) {
+        let mut circular = BTreeSet::new();
+        for (path, prompt) in &self.prompts {
+            for (included, at, _) in &prompt.includes {
+                if self.reaches(included, path, &mut BTreeSet::new()) {
+                    let file = File { path, text: prompt.text };
+                    let spot = Spot { start: *at, end: at + included.len() };
+                    mistakes.at(file, spot, format!("`{}` includes this file in turn", short(included)));
+                    circular.insert(*path);
+                }
+            }
+        }
+        // A prompt that was refused must not be asked again; what includes it is checked without it.
+        self.prompts.retain(|path, _| !circular.contains(path));
+        self.templates.retain(|(path, _)| !circular.contains(path.as_str()));
+    }
+
+    fn reaches(&self, from: &str, to: &str, seen: &mut BTreeSet<String>) -> bool {
+        from == to
+            || (seen.insert(from.to_owned())
+                && self
+                    .prompts
+                    .get(from)
+                    .is_some_and(|prompt| prompt.includes.iter().any(|(next, _, _)| self.reaches(next, to, seen))))
+    }
+}
+
+fn prompts(files: &Files) -> impl Iterator<Item = (&str, &[u8])> {
+    files.iter().filter(|(path, _)| path.starts_with("prompts/")).map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+}
+
+/// Tera as playbooks get it: nothing is escaped, since words are no markup, and nothing counts far.
+fn base() -> Tera {
+    let mut tera = Tera::new();
+    tera.autoescape_on(Vec::<&str>::new());
+    tera.register_function("range", |kwargs: Kwargs, _: &State<'_>| -> Result<Vec<i64>, tera::Error> {
+        let start = kwargs.get::<i64>("start")?.unwrap_or_default();
+        let end = kwargs.must_get::<i64>("end")?;
+        let step = kwargs.get::<i64>("step_by")?.unwrap_or(1).max(1);
+        if end.saturating_sub(start) / step > MAX_RANGE {
+            return Err(tera::Error::message(format!("`range` makes at most {MAX_RANGE} numbers")));
+        }
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        Ok((start..end).step_by(step).collect())
+    });
+    tera
+}
+
+/// Notes names that a template uses and does not have.
+fn unknown(
+    variables: &BTreeSet<String>,
+    names: &[&str],
+    tags: &[Tag<'_>],
+    place: &Place<'_>,
+    mistakes: &mut Mistakes,
+    used_by: Option<&str>,
+) {
+    for variable in variables.iter().filter(|variable| !names.contains(&variable.as_str())) {
+        let at = tags.iter().find_map(|tag| word(tag, variable)).unwrap_or_default();
+        let by = used_by.map(|path| format!(", as {path} uses it")).unwrap_or_default();
+        let message = format!("there is no `{}` here{by}", short(variable));
+        let suggestion = did_you_mean(variable, names.iter().copied())
+            .or_else(|| Some(format!("names here are {}", list(names.iter().copied()))));
+        let spot = place.spot(at, at + variable.len());
+        mistakes.add(Mistake::at(place.file.path, place.file.text, spot, message).suggest(suggestion));
+    }
+}
+
+/// Notes what Tera found wrong.
+fn report(problem: &tera::Error, place: &Place<'_>, source: &str, mistakes: &mut Mistakes) {
+    if let ErrorKind::SyntaxError(error) = problem.kind() {
+        let range = &error.span().range;
+        let message = format!("these words do not parse: {}", lower(error.message()));
+        mistakes.at(place.file, place.spot(range.start, range.end), message);
+        return;
+    }
+    // Unknown filters and the like come as one text: `error: …`, then ` --> name:line:column`.
+    let text = problem.to_string();
+    let mut lines = text.lines();
+    let mut found = false;
+    while let Some(line) = lines.next() {
+        let Some(message) = line.strip_prefix("error: ") else { continue };
+        let at = lines.next().and_then(|line| {
+            let mut parts = line.rsplit(':');
+            let column: usize = parts.next()?.trim().parse().ok()?;
+            let line: usize = parts.next()?.trim().parse().ok()?;
+            let start: usize = source.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+            let rest = source.get(start..)?;
+            rest.char_indices().nth(column.checked_sub(1)?).map(|(at, _)| start + at)
+        });
+        let name = message.split('`').nth(1).unwrap_or_default();
+        let suggestion = if message.contains("filter") { did_you_mean(name, FILTERS.iter().copied()) } else { None };
+        let at = at.unwrap_or_default();
+        let spot = place.spot(at, at + name.len());
+        let message = format!("there is no {}", lower(message.strip_prefix("Unknown ").unwrap_or(message)));
+        mistakes.add(Mistake::at(place.file.path, place.file.text, spot, message).suggest(suggestion));
+        found = true;
+    }
+    if !found {
+        mistakes.at(place.file, place.spot(0, 1), format!("these words do not parse: {text}"));
+    }
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_filter_that_is_suggested_exists() {
+        for filter in FILTERS {
+            let text = base().add_raw_template("t", &format!("{{{{ x | {filter} }}}}")).map_err(|e| e.to_string());
+            assert_eq!(text, Ok(()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_escaped_and_values_are_never_templates() {
+        let mut tera = base();
+        tera.add_raw_template("a.html", "{{ x }}").unwrap();
+        let mut context = tera::Context::new();
+        context.insert("x", "<b>{{ secret }}</b>");
+        assert_eq!(tera.render("a.html", &context).unwrap(), "<b>{{ secret }}</b>");
+    }
+
+    #[test]
+    fn a_range_is_bounded() {
+        let render = |text: &str| Tera::clone(&base()).render_str(text, &tera::Context::new(), false);
+        assert_eq!(render("{% for i in range(end=3) %}{{ i }}{% endfor %}").unwrap(), "012");
+        assert!(render("{% for i in range(end=100000) %}{{ i }}{% endfor %}").is_err());
+    }
+}

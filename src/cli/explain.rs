@@ -1,0 +1,105 @@
+//! `beckon explain`: what became of an event, and why.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::client::Client;
+
+/// Which event.
+// Its name would be the subcommand's own again.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub struct Explain {
+    /// Beckon's id of the event, or the sender's
+    pub id: String,
+    /// The sender's source, where the sender's id alone is not enough
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Asks the server and prints the answer for people; waits a moment for an event that is not decided yet.
+///
+/// # Errors
+/// Where the server cannot be asked.
+pub async fn run(explain: &Explain, client: &Client) -> anyhow::Result<bool> {
+    let events = find(explain, client).await?;
+    if events.is_empty() {
+        println!("there is no event `{}`", explain.id);
+        return Ok(false);
+    }
+    for event in &events {
+        if explain.json {
+            println!("{}", serde_json::to_string_pretty(event)?);
+        } else {
+            println!("{}", story(event));
+        }
+    }
+    Ok(true)
+}
+
+async fn find(explain: &Explain, client: &Client) -> anyhow::Result<Vec<Value>> {
+    if explain.id.parse::<crate::model::ids::EventId>().is_ok() {
+        let path = format!("/v1/events/{}", explain.id);
+        for _ in 0..10 {
+            let event = client.get(&path).await?;
+            if event.get("status").and_then(Value::as_str) != Some("pending") {
+                return Ok(vec![event]);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        return Ok(vec![client.get(&path).await?]);
+    }
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let mut path = format!("/v1/events?id={}", encode(&explain.id));
+    if let Some(source) = &explain.source {
+        path.push_str(&format!("&source={}", encode(source)));
+    }
+    let list = client.get(&path).await?;
+    Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+}
+
+/// An event's story in lines.
+fn story(event: &Value) -> String {
+    let word = |value: &Value, name: &str| match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let mut lines = vec![format!(
+        "{} {} from {} about {}: {}",
+        word(event, "event"),
+        word(event, "type"),
+        word(event, "source"),
+        event.get("customer").and_then(Value::as_str).unwrap_or("nobody"),
+        word(event, "status"),
+    )];
+    for decision in event.get("decisions").and_then(Value::as_array).into_iter().flatten() {
+        let mut line = format!("  {}: {}", word(decision, "playbook"), word(decision, "verdict"));
+        if let Some(reason) = decision.get("reason").and_then(Value::as_str) {
+            line.push_str(&format!(", {reason}"));
+        }
+        if let Some(conversation) = decision.get("conversation").and_then(Value::as_str) {
+            line.push_str(&format!(" (conversation {conversation})"));
+        }
+        lines.push(line);
+        if let Some(condition) = decision.get("condition").and_then(Value::as_str) {
+            lines.push(format!("    did not hold: {condition}"));
+        }
+        for (name, value) in decision.get("values").and_then(Value::as_object).into_iter().flatten() {
+            lines.push(format!("      {name} = {value}"));
+        }
+    }
+    for goal in event.get("goals").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(format!("  goal of conversation {}, value {}", word(goal, "conversation"), word(goal, "value")));
+    }
+    if let Some(nearest) = event.get("nearest").and_then(Value::as_str) {
+        lines.push(format!("  nothing listens to this type; nearest: {nearest}"));
+    }
+    lines.join("\n")
+}

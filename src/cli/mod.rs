@@ -1,0 +1,172 @@
+//! The command line. What touches live state speaks HTTP to `--url` with `--key`; only `serve`, `demo` and
+//! `record rebuild` open the store.
+
+pub mod client;
+pub mod dead_letters;
+pub mod demo;
+pub mod explain;
+pub mod operator;
+pub mod playbook;
+pub mod record;
+pub mod send;
+pub mod serve;
+pub mod simulate;
+pub mod source;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use client::Client;
+
+/// Beckon turns business events into conversations.
+#[derive(Debug, Parser)]
+#[command(name = "beckon", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How to reach a running server.
+#[derive(Debug, Clone, Args)]
+pub struct Remote {
+    /// Where the server is
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "BECKON_URL", global = true)]
+    pub url: String,
+    /// An API key of the server
+    #[arg(long, env = "BECKON_API_KEY", hide_env_values = true, global = true)]
+    pub key: Option<String>,
+}
+
+impl Remote {
+    fn client(&self) -> anyhow::Result<Client> {
+        Client::new(&self.url, self.key.clone())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a workspace
+    Serve(Box<serve::Serve>),
+    /// Try it: a shop, a server and a dashboard in one process, on data that is thrown away
+    Demo(Box<demo::Demo>),
+    /// Check a workspace: every mistake with its file, line and column
+    Check {
+        /// The workspace
+        #[arg(long, default_value = ".")]
+        workspace: std::path::PathBuf,
+        /// Print the JSON Schemas of playbooks, adapters and sources instead
+        #[arg(long)]
+        schema: bool,
+    },
+    /// Look after the accounts of operators
+    Operator {
+        #[command(subcommand)]
+        act: operator::Act,
+        #[command(flatten)]
+        overrides: serve::Overrides,
+    },
+    /// Look after the record
+    Record {
+        #[command(subcommand)]
+        act: record::Act,
+        #[command(flatten)]
+        overrides: serve::Overrides,
+    },
+    /// Try a source's profile
+    Source {
+        #[command(subcommand)]
+        act: source::Act,
+    },
+    /// Send an event to a running server
+    Send {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        send: send::Send,
+    },
+    /// Say what became of an event: every playbook's verdict and why
+    Explain {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        explain: explain::Explain,
+    },
+    /// List playbooks, pause and resume them
+    Playbook {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        act: playbook::Act,
+    },
+    /// Look after inputs that could not be processed
+    DeadLetters {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(subcommand)]
+        act: dead_letters::Act,
+    },
+    /// Drive a running server with customers, sockets and events, and measure it
+    Simulate {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        simulate: Box<simulate::Simulate>,
+    },
+}
+
+/// Reads the arguments and does what they say. Exit codes: 0 done, 1 found something, 2 wrong use.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(problem) => {
+            eprintln!("beckon: {problem:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Runs a future to its end on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}
+
+/// Answers false where the command found something.
+fn run(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Serve(serve) => block_on(serve::run(&serve)),
+        Command::Demo(demo) => block_on(demo::run(&demo)),
+        Command::Check { workspace, schema } => {
+            if schema {
+                println!("{}", serde_json::to_string_pretty(&crate::config::schemas())?);
+                return Ok(true);
+            }
+            let (report, good) = crate::config::run_check(&workspace);
+            print!("{report}");
+            Ok(good)
+        }
+        Command::Operator { act, overrides } => block_on(operator::run(&act, &overrides)),
+        Command::Record { act, overrides } => block_on(record::run(&act, &overrides)),
+        Command::Source { act } => source::run(&act),
+        Command::Send { remote, send } => block_on(send::run(&send, &remote.client()?)),
+        Command::Explain { remote, explain } => block_on(explain::run(&explain, &remote.client()?)),
+        Command::Playbook { remote, act } => block_on(playbook::run(&act, &remote.client()?)),
+        Command::DeadLetters { remote, act } => block_on(dead_letters::run(&act, &remote.client()?)),
+        Command::Simulate { remote, simulate } => {
+            let client = remote.client()?;
+            block_on(simulate::run(&simulate, client))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_is_built_as_the_library_wants_it() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,68 @@
+//! The end of a conversation.
+
+use super::calls;
+use super::draft::Draft;
+use super::turn;
+use crate::model::conversation::{Outcome, Phase};
+use crate::model::customer::Timer;
+use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
+use crate::model::ids::ConversationId;
+use crate::model::time::Millis;
+
+/// A closed conversation stays in the state for this long at least: a frame sent again gets its answer.
+pub const KEPT: Millis = Millis::hours(24);
+
+/// Ends a conversation. An outcome that is there already stands: `goal` wins over all.
+pub fn close(draft: &mut Draft<'_>, id: ConversationId, kind: OutcomeKind) {
+    if draft.conversation(id).is_none_or(|c| c.phase.is_closed()) {
+        return;
+    }
+    turn::cancel(draft, id);
+    calls::lapse(draft, id, "the conversation was closed");
+    for timer in [Timer::Context, Timer::OpenWithin, Timer::HandoffWithin, Timer::Idle, Timer::Turn] {
+        draft.clear_timer(id, timer);
+    }
+    let now = draft.now;
+    let Some(conversation) = draft.edit(id) else { return };
+    conversation.phase = Phase::Closed;
+    conversation.queued_at = None;
+    conversation.unattended = false;
+    conversation.offered.clear();
+    let outcome = conversation.outcome.get_or_insert(Outcome { kind, value: None, at: now }).kind;
+    let listed = conversation.seq > 0;
+    let kept = now.plus(KEPT);
+    let kind = Kind::Closed { outcome };
+    if listed {
+        draft.entry(id, By::System, kind);
+    } else {
+        // Nobody ever saw it: there is no end to tell of.
+        draft.inner_entry(id, By::System, kind);
+    }
+    draft.set_timer(id, Timer::Retire, kept);
+}
+
+/// Ends an opening that nobody saw: its key and its place in the limit are free again.
+pub fn expire(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    let Some(conversation) = draft.conversation(id) else { return };
+    if !matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_)) {
+        return;
+    }
+    let playbook = conversation.playbook.clone();
+    if let Some(used) = draft.state.limits.get_mut(&playbook) {
+        used.retain(|(_, holder)| *holder != id);
+    }
+    draft.verdict_now(id, Verdict::Expired, Some(reason));
+    close(draft, id, OutcomeKind::Expired);
+}
+
+/// A closed conversation leaves the state, unless a goal or a call may still follow.
+pub fn retire(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some(conversation) = draft.conversation(id) else { return };
+    let goal = draft.timer(id, Timer::GoalWithin);
+    if !conversation.calls.is_empty() || goal.is_some() {
+        let next = goal.unwrap_or(draft.now).max(draft.now.plus(KEPT));
+        draft.set_timer(id, Timer::Retire, next);
+        return;
+    }
+    draft.retire(id);
+}

@@ -1,0 +1,109 @@
+//! Handing over to a person, and back.
+
+use serde_json::{Map, Value, json};
+
+use super::calls;
+use super::draft::Draft;
+use super::turn;
+use super::words::fill;
+use crate::model::conversation::{Conversation, Counters, Holder, Phase};
+use crate::model::customer::Timer;
+use crate::model::decision::{Effect, Notice};
+use crate::model::entry::{By, HolderKind, Kind};
+use crate::model::ids::ConversationId;
+use crate::model::scope::{Held, Scope, customer_value};
+
+/// Asks the playbook's condition; hands over where it holds. Answers whether it did.
+pub fn consider(draft: &mut Draft<'_>, id: ConversationId, reason: &str, summary: &str) -> bool {
+    let Some((_, playbook)) = draft.playbook(id) else { return false };
+    let Some(conversation) = draft.conversation(id) else { return false };
+    if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
+        return false;
+    }
+    let counters = conversation.counters;
+    let holds = match &playbook.handoff.when {
+        None => counters.asked_for_human,
+        Some(when) => {
+            let mut scope = Scope::new();
+            scope.bind("asked_for_human", Value::Bool(counters.asked_for_human));
+            scope.bind("failures", json!(counters.failures));
+            scope.bind("turns", json!(counters.turns));
+            scope.bind("tokens", json!(counters.tokens));
+            scope.ask(when) == Held::Yes
+        }
+    };
+    if holds {
+        let reason =
+            if counters.asked_for_human && reason.is_empty() { "the customer asked for a person" } else { reason };
+        let reason = if reason.is_empty() { "the playbook's condition holds" } else { reason };
+        ask(draft, id, reason, summary);
+    }
+    holds
+}
+
+/// Puts the conversation into the queue for a person.
+pub fn ask(draft: &mut Draft<'_>, id: ConversationId, reason: &str, summary: &str) {
+    let Some((_, playbook)) = draft.playbook(id) else { return };
+    if !draft.conversation(id).is_some_and(|c| c.holder == Holder::Assistant && !c.phase.is_closed()) {
+        return;
+    }
+    turn::cancel(draft, id);
+    calls::lapse(draft, id, "a person was asked for");
+    draft.entry(id, By::System, Kind::Handoff { reason: reason.to_owned(), summary: summary.to_owned() });
+    let now = draft.now;
+    if let Some(conversation) = draft.edit(id) {
+        conversation.holder = Holder::Queue;
+        conversation.queued_at = Some(now);
+        conversation.unattended = false;
+    }
+    draft.entry(id, By::System, Kind::Holder { holder: HolderKind::Queue, name: None });
+    draft.set_timer(id, Timer::HandoffWithin, now.plus(playbook.handoff.within));
+    notify(draft, id, Notice::HandoffWaiting, reason);
+}
+
+/// Nobody came: the customer is told, and the assistant holds again. It stays listed for operators.
+pub fn missed(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some((catalog, playbook)) = draft.playbook(id) else { return };
+    if !draft.conversation(id).is_some_and(|c| c.holder == Holder::Queue && !c.phase.is_closed()) {
+        return;
+    }
+    let values = words_values(draft, id);
+    let text = fill(&catalog, &playbook.handoff.away, &values).unwrap_or_else(|_| playbook.handoff.away.source.clone());
+    let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+    draft.entry(id, By::Assistant, kind);
+    let unanswered = draft.conversation(id).is_some_and(|c| c.unanswered);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.unattended = true;
+    }
+    to_assistant(draft, id);
+    notify(draft, id, Notice::HandoffMissed, "nobody took the conversation in time");
+    if unanswered {
+        turn::start(draft, id);
+    }
+}
+
+/// The assistant holds from here, and is counted anew.
+pub fn to_assistant(draft: &mut Draft<'_>, id: ConversationId) {
+    draft.clear_timer(id, Timer::HandoffWithin);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.holder = Holder::Assistant;
+        conversation.counters = Counters::default();
+    }
+    draft.entry(id, By::System, Kind::Holder { holder: HolderKind::Assistant, name: None });
+    draft.stir(id);
+}
+
+/// Names for the words of handoff and fallback.
+pub fn words_values(draft: &Draft<'_>, id: ConversationId) -> Map<String, Value> {
+    let mut values = Map::new();
+    values.insert("customer".to_owned(), customer_value(&draft.actor, draft.state.traits_object()));
+    let trigger = draft.conversation(id).map(|c: &Conversation| c.trigger.clone()).unwrap_or_default();
+    values.insert("trigger".to_owned(), trigger);
+    values
+}
+
+fn notify(draft: &mut Draft<'_>, id: ConversationId, about: Notice, reason: &str) {
+    let team = draft.playbook(id).and_then(|(_, playbook)| playbook.handoff.team.clone());
+    let (actor, pos, at) = (draft.actor.clone(), draft.pos, draft.now);
+    draft.effect(Effect::Notify { actor, conversation: id, pos, about, at, team, reason: reason.to_owned() });
+}

@@ -1,0 +1,254 @@
+//! The opening: from a match to words that wait to be seen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::closing;
+use super::draft::Draft;
+use super::words::fill;
+use crate::model::catalog::{Catalog, ContextCall, Goal, Playbook};
+use crate::model::conversation::{Call, CallPhase, Conversation, Counters, Holder, Phase, Preparing};
+use crate::model::customer::Timer;
+use crate::model::decision::Effect;
+use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
+use crate::model::event::Event;
+use crate::model::ids::{CallId, ConversationId, EventId};
+use crate::model::input::Choice;
+use crate::model::scope::{Scope, customer_value, event_value};
+use crate::model::time::{Millis, Ms};
+
+/// How long context calls may take together.
+pub const CONTEXT_TIME: Millis = Millis::seconds(3);
+
+/// Commits a match as a conversation that waits; says the opening at once where nothing has to be fetched first.
+///
+/// # Errors
+/// Why no opening can be said for this event; then nothing has changed.
+pub fn begin(
+    draft: &mut Draft<'_>,
+    catalog: &Arc<Catalog>,
+    playbook: &Arc<Playbook>,
+    key: String,
+    event: &Event,
+    event_id: EventId,
+) -> Result<ConversationId, String> {
+    // The last opening needs no fact: where it cannot be said, none can.
+    let values = opening_values(draft, event, &BTreeMap::new());
+    if let Some(last) = playbook.open.say.last() {
+        fill(catalog, last, &values).map_err(|problem| format!("open.say: {problem}"))?;
+    }
+    let now = draft.now;
+    let id = draft.mint();
+    let preparing = Preparing { trigger: event.clone(), facts: BTreeMap::new() };
+    let mut conversation = fresh(playbook, catalog, key, now);
+    conversation.event = Some(event_id);
+    conversation.phase = Phase::Preparing(Box::new(preparing));
+    conversation.trigger = playbook.goal.as_ref().map_or(Value::Null, |goal| kept_fields(goal, event));
+    draft.state.conversations.insert(id, conversation);
+    draft.entry(id, By::System, Kind::Event { event: event_id, envelope: Box::new(event.clone()) });
+    draft.entry(id, By::System, Kind::Verdict { playbook: playbook.name.clone(), verdict: Verdict::Waiting });
+    hold_place(draft, playbook, id);
+    let within = now.plus(playbook.open.within);
+    draft.set_timer(id, Timer::OpenWithin, event.expires.map_or(within, |expires| expires.min(within)));
+    if let Some(goal) = &playbook.goal {
+        draft.set_timer(id, Timer::GoalWithin, now.plus(goal.within));
+    }
+    fetch(draft, id, catalog, playbook, event);
+    Ok(id)
+}
+
+/// A conversation of a playbook, with nothing in it yet.
+pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Conversation {
+    Conversation {
+        playbook: playbook.name.clone(),
+        catalog: catalog.hash.clone(),
+        key,
+        event: None,
+        created: now,
+        phase: Phase::Waiting,
+        holder: Holder::Assistant,
+        holder_n: 0,
+        n: 0,
+        seq: 0,
+        trigger: Value::Null,
+        opened_at: None,
+        outcome: None,
+        turn: None,
+        calls: BTreeMap::new(),
+        last_call: 0,
+        confirming: None,
+        offered: Vec::new(),
+        client_ids: BTreeMap::new(),
+        counters: Counters::default(),
+        unanswered: false,
+        unattended: false,
+        queued_at: None,
+    }
+}
+
+/// A match holds its place in the limit from its input on; those past the limit's window are forgotten.
+fn hold_place(draft: &mut Draft<'_>, playbook: &Playbook, id: ConversationId) {
+    let Some(limit) = playbook.limit else { return };
+    let now = draft.now;
+    let used = draft.state.limits.entry(playbook.name.clone()).or_default();
+    used.retain(|(at, _)| now.since(*at) < limit.per);
+    used.push_back((now, id));
+}
+
+/// Starts the context calls; without any the opening is said at once.
+fn fetch(draft: &mut Draft<'_>, id: ConversationId, catalog: &Catalog, playbook: &Playbook, event: &Event) {
+    let mut scope = Scope::new();
+    scope.bind("event", event_value(event));
+    scope.bind("trigger", event_value(event));
+    scope.bind("customer", customer_value(&draft.actor, draft.state.traits_object()));
+    let mut waiting = false;
+    for call in &playbook.context {
+        match arguments(draft, catalog, call, &scope) {
+            Ok(args) => {
+                start_context_call(draft, id, call, args);
+                waiting = true;
+            }
+            Err(problem) => {
+                let kind = Kind::Fact { name: call.name.clone(), value: Value::Null, problem: Some(problem) };
+                draft.entry(id, By::System, kind);
+            }
+        }
+    }
+    if waiting {
+        draft.set_timer(id, Timer::Context, draft.now.plus(CONTEXT_TIME));
+    } else {
+        say_opening(draft, id);
+    }
+}
+
+fn arguments(
+    draft: &Draft<'_>,
+    catalog: &Catalog,
+    call: &ContextCall,
+    scope: &Scope,
+) -> Result<Map<String, Value>, String> {
+    let mut args = Map::new();
+    for (name, expression) in &call.with {
+        args.insert(name.clone(), scope.value(expression)?);
+    }
+    let operation = catalog.operations.get(&call.operation).ok_or("there is no such operation")?;
+    super::calls::allowed(operation, &draft.actor, &args)?;
+    Ok(args)
+}
+
+fn start_context_call(draft: &mut Draft<'_>, id: ConversationId, context: &ContextCall, args: Map<String, Value>) {
+    let (actor, at) = (draft.actor.clone(), draft.now);
+    let Some(conversation) = draft.edit(id) else { return };
+    conversation.last_call += 1;
+    let call = CallId(conversation.last_call);
+    let catalog = conversation.catalog.clone();
+    conversation.calls.insert(
+        call,
+        Call {
+            operation: context.operation.clone(),
+            bind: Some(context.name.clone()),
+            args: args.clone(),
+            write: false,
+            context: true,
+            once: None,
+            phase: CallPhase::Pending,
+        },
+    );
+    let operation = context.operation.clone();
+    draft.effect(Effect::Call { actor, conversation: id, call, operation, catalog, args, write: false, at });
+}
+
+/// A context call came back; after the last one the opening is said.
+pub fn fact(draft: &mut Draft<'_>, id: ConversationId, name: &str, outcome: Result<Value, String>) {
+    let (value, problem) = match outcome {
+        Ok(value) => (value, None),
+        Err(problem) => (Value::Null, Some(problem)),
+    };
+    if problem.is_none()
+        && let Some(conversation) = draft.edit(id)
+        && let Phase::Preparing(preparing) = &mut conversation.phase
+    {
+        preparing.facts.insert(name.to_owned(), value.clone());
+    }
+    draft.entry(id, By::System, Kind::Fact { name: name.to_owned(), value, problem });
+    let ready = draft.conversation(id).is_some_and(|conversation| {
+        matches!(conversation.phase, Phase::Preparing(_)) && !conversation.calls.values().any(|call| call.context)
+    });
+    if ready {
+        say_opening(draft, id);
+    }
+}
+
+/// Says the first opening whose variables exist. From then the conversation is listed and waits to be seen.
+pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
+    draft.clear_timer(id, Timer::Context);
+    let Some((catalog, playbook)) = draft.playbook(id) else { return };
+    let Some(conversation) = draft.conversation(id) else { return };
+    let Phase::Preparing(preparing) = &conversation.phase else { return };
+    let values = opening_values(draft, &preparing.trigger, &preparing.facts);
+    let words = playbook.open.say.iter().find_map(|say| fill(&catalog, say, &values).ok().filter(|t| !t.is_empty()));
+    let Some(text) = words else {
+        draft.verdict_now(id, Verdict::Failed, Some("no opening could be said"));
+        closing::close(draft, id, OutcomeKind::Failed);
+        return;
+    };
+    let choices: Vec<Choice> =
+        playbook.open.choices.iter().map(|c| Choice { label: c.clone(), value: c.clone() }).collect();
+    if let Some(conversation) = draft.edit(id) {
+        conversation.phase = Phase::Waiting;
+        conversation.offered = choices.clone();
+    }
+    let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
+    draft.entry(id, By::Assistant, kind);
+}
+
+/// The customer saw the opening, or answered it.
+pub fn seen(draft: &mut Draft<'_>, id: ConversationId) {
+    if !draft.conversation(id).is_some_and(|c| matches!(c.phase, Phase::Waiting)) {
+        return;
+    }
+    let now = draft.now;
+    if let Some(conversation) = draft.edit(id) {
+        conversation.phase = Phase::Open;
+        conversation.opened_at = Some(now);
+    }
+    draft.clear_timer(id, Timer::OpenWithin);
+    draft.entry(id, By::Customer, Kind::Opened {});
+    draft.verdict_now(id, Verdict::Opened, None);
+    draft.stir(id);
+}
+
+fn opening_values(draft: &Draft<'_>, event: &Event, facts: &BTreeMap<String, Value>) -> Map<String, Value> {
+    let mut values: Map<String, Value> = facts.iter().map(|(name, fact)| (name.clone(), fact.clone())).collect();
+    values.insert("event".to_owned(), event_value(event));
+    values.insert("trigger".to_owned(), event_value(event));
+    values.insert("customer".to_owned(), customer_value(&draft.actor, draft.state.traits_object()));
+    values
+}
+
+/// Of the trigger, the fields that the goal names, in their places.
+fn kept_fields(goal: &Goal, event: &Event) -> Value {
+    let whole = event_value(event);
+    let mut kept = Value::Object(Map::new());
+    for path in &goal.trigger_paths {
+        let Some(value) = path.iter().try_fold(&whole, |value, field| value.get(field)) else { continue };
+        put(&mut kept, path, value.clone());
+    }
+    kept
+}
+
+fn put(place: &mut Value, path: &[String], value: Value) {
+    match path.split_first() {
+        None => *place = value,
+        Some((field, rest)) => {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            if let Value::Object(fields) = place {
+                put(fields.entry(field.clone()).or_insert(Value::Null), rest, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A turn: what the assistant does for one input. Generate, call, generate, say; each step is one decision.
+
+use std::collections::VecDeque;
+
+use super::calls;
+use super::closing;
+use super::draft::Draft;
+use super::handoff;
+use super::words::fill;
+use crate::model::conversation::{Holder, Phase, Turn};
+use crate::model::customer::Timer;
+use crate::model::decision::{Effect, Ignored, generate_key};
+use crate::model::entry::{By, Kind, OutcomeKind, StepCall};
+use crate::model::ids::{CallId, ConversationId, Pos};
+use crate::model::input::{Generation, HandoffRequest, Proposal};
+use crate::model::time::{Millis, Ms};
+
+/// A turn ends within this, by an answer, the script, or fallback and handoff.
+pub const TURN_TIME: Millis = Millis::seconds(20);
+
+/// How long before the end the runner must be done, so that its result still counts.
+pub const RUNNER_MARGIN: Millis = Millis::seconds(1);
+
+/// The most steps of one turn.
+pub const MAX_STEPS: u32 = 8;
+
+/// The most calls of one answer.
+const MAX_CALLS: usize = 8;
+
+/// Begins a turn for this input, where the assistant holds. One under way is superseded. A write under way is waited
+/// for: its result begins the turn.
+pub fn start(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some((_, playbook)) = draft.playbook(id) else { return };
+    let Some(conversation) = draft.conversation(id) else { return };
+    if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
+        return;
+    }
+    if draft.write_pending(id) {
+        return;
+    }
+    let counters = conversation.counters;
+    cancel(draft, id);
+    if counters.turns >= playbook.talk.max_turns {
+        handoff::ask(draft, id, "the limit of turns was reached", "");
+        return;
+    }
+    if counters.tokens >= playbook.talk.max_tokens {
+        handoff::ask(draft, id, "the limit of tokens was reached", "");
+        return;
+    }
+    let (turn, deadline) = (draft.pos, draft.now.plus(TURN_TIME));
+    if let Some(conversation) = draft.edit(id) {
+        conversation.counters.turns += 1;
+        conversation.turn =
+            Some(Turn { id: turn, step: 1, deadline, generating: false, call: None, rest: VecDeque::new() });
+    }
+    generate(draft, id);
+}
+
+/// Resumes with a turn whose first act is a call that was just confirmed.
+pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) {
+    let (turn, deadline) = (draft.pos, draft.now.plus(TURN_TIME));
+    cancel(draft, id);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.turn =
+            Some(Turn { id: turn, step: 0, deadline, generating: false, call: Some(call), rest: VecDeque::new() });
+    }
+    draft.set_timer(id, Timer::Turn, deadline);
+}
+
+/// Has the assistant answer at the turn's present step.
+fn generate(draft: &mut Draft<'_>, id: ConversationId) {
+    let actor = draft.actor.clone();
+    let now = draft.now;
+    let Some(conversation) = draft.edit(id) else { return };
+    let (n, playbook, catalog) = (conversation.n, conversation.playbook.clone(), conversation.catalog.clone());
+    let Some(turn) = &mut conversation.turn else { return };
+    turn.generating = true;
+    turn.call = None;
+    // A call may have taken its time: the answer that follows gets its own.
+    turn.deadline = turn.deadline.max(now.plus(Millis(TURN_TIME.0 / 2)));
+    let (turn, step, deadline) = (turn.id, turn.step, turn.deadline);
+    draft.set_timer(id, Timer::Turn, deadline);
+    draft.effect(Effect::Generate { actor, conversation: id, n, turn, step, playbook, catalog, deadline });
+}
+
+/// Ends the turn under way, if any: its words are no longer wanted, its running call goes on.
+pub fn cancel(draft: &mut Draft<'_>, id: ConversationId) {
+    draft.clear_timer(id, Timer::Turn);
+    if draft.conversation(id).is_none_or(|c| c.turn.is_none()) {
+        return;
+    }
+    let turn = draft.edit(id).and_then(|conversation| conversation.turn.take());
+    if let Some(turn) = turn
+        && turn.generating
+    {
+        draft.out.cancelled.push(generate_key(id, turn.id, turn.step));
+        draft.out.dropped.push((id, turn.id));
+    }
+}
+
+/// Which step of which turn a generation is of, and the last `try` whose deltas were sent.
+#[derive(Debug, Clone, Copy)]
+pub struct StepOf {
+    /// The turn.
+    pub turn: Pos,
+    /// The step.
+    pub step: u32,
+    /// The `try`.
+    pub attempt: u64,
+}
+
+/// The assistant's answer came. What the state no longer waits for is dropped.
+pub fn generated(
+    draft: &mut Draft<'_>,
+    id: ConversationId,
+    of: StepOf,
+    outcome: &Result<Generation, String>,
+    failures: u32,
+) {
+    draft.out.finished.push(generate_key(id, of.turn, of.step));
+    let Some(conversation) = draft.conversation(id) else {
+        draft.out.ignored = Some(Ignored::UnknownConversation);
+        return;
+    };
+    let waited_for =
+        conversation.turn.as_ref().is_some_and(|turn| turn.generating && turn.id == of.turn && turn.step == of.step);
+    if !waited_for || conversation.holder != Holder::Assistant {
+        draft.out.ignored = Some(Ignored::LateGeneration);
+        return;
+    }
+    if let Some(conversation) = draft.edit(id) {
+        conversation.counters.failures += failures;
+        conversation.counters.tokens += outcome.as_ref().map_or(0, |generation| generation.tokens);
+        if let Some(turn) = &mut conversation.turn {
+            turn.generating = false;
+        }
+    }
+    match outcome {
+        Ok(generation) => answer(draft, id, of, generation),
+        Err(problem) => no_answer(draft, id, of.step, problem),
+    }
+    handoff::consider(draft, id, "", "");
+}
+
+fn answer(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
+    if !generation.calls.is_empty() {
+        call(draft, id, of, generation);
+        return;
+    }
+    let says = !generation.text.is_empty() || !generation.choices.is_empty();
+    if let Some(request) = &generation.handoff {
+        asks_for_human(draft, id, of, generation, request, says);
+        return;
+    }
+    if !says && !generation.close {
+        no_answer(draft, id, of.step, "the answer was empty");
+        return;
+    }
+    finish(draft, id);
+    say(draft, id, of, generation);
+    if generation.close {
+        closing::close(draft, id, OutcomeKind::Resolved);
+    } else if generation.again {
+        start(draft, id);
+    }
+}
+
+fn asks_for_human(
+    draft: &mut Draft<'_>,
+    id: ConversationId,
+    of: StepOf,
+    generation: &Generation,
+    request: &HandoffRequest,
+    says: bool,
+) {
+    if let Some(conversation) = draft.edit(id) {
+        conversation.counters.asked_for_human = true;
+    }
+    finish(draft, id);
+    if says {
+        say(draft, id, of, generation);
+    }
+    if !handoff::consider(draft, id, &request.reason, &request.summary) && !says {
+        // The playbook does not hand off for this, and nothing was said: the customer still gets an answer.
+        no_answer(draft, id, of.step, "a person was asked for, but the playbook's condition does not hold");
+    }
+}
+
+fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
+    if generation.text.is_empty() && generation.choices.is_empty() {
+        return;
+    }
+    if !generation.choices.is_empty()
+        && let Some(conversation) = draft.edit(id)
+    {
+        conversation.offered = generation.choices.clone();
+    }
+    let (text, choices) = (generation.text.clone(), generation.choices.clone());
+    let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
+    draft.turn_entry(id, kind, of.turn, of.attempt);
+    draft.stir(id);
+}
+
+/// The turn is over; the customer has an answer.
+fn finish(draft: &mut Draft<'_>, id: ConversationId) {
+    draft.clear_timer(id, Timer::Turn);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.turn = None;
+        conversation.unanswered = false;
+    }
+}
+
+fn call(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
+    if of.step >= MAX_STEPS {
+        no_answer(draft, id, of.step, "too many steps in one turn");
+        return;
+    }
+    say(draft, id, of, generation);
+    let mut rest: VecDeque<(CallId, Proposal)> = VecDeque::new();
+    let Some(conversation) = draft.edit(id) else { return };
+    for proposal in generation.calls.iter().take(MAX_CALLS) {
+        conversation.last_call += 1;
+        rest.push_back((CallId(conversation.last_call), proposal.clone()));
+    }
+    let step = Kind::Step {
+        step: of.step,
+        model: generation.model.clone(),
+        tokens: generation.tokens,
+        calls: rest.iter().map(|(call_id, p)| StepCall { call_id: *call_id, proposal: p.clone() }).collect(),
+        script_step: generation.script_step,
+        problem: None,
+    };
+    if let Some(turn) = &mut conversation.turn {
+        turn.rest = rest;
+    }
+    draft.entry(id, By::Assistant, step);
+    go_on(draft, id);
+}
+
+/// Makes the turn's next call; after the last one the assistant goes on.
+pub fn go_on(draft: &mut Draft<'_>, id: ConversationId) {
+    loop {
+        let Some(conversation) = draft.edit(id) else { return };
+        let Some(turn) = &mut conversation.turn else { return };
+        turn.call = None;
+        let Some((call, proposal)) = turn.rest.pop_front() else {
+            turn.step += 1;
+            generate(draft, id);
+            return;
+        };
+        match calls::propose(draft, id, call, proposal) {
+            calls::Proposed::Refused => {}
+            calls::Proposed::Running => return,
+            calls::Proposed::Asked => {
+                // The customer is asked; what else was wanted is refused, and the turn is over until the answer.
+                calls::refuse_rest(draft, id);
+                draft.clear_timer(id, Timer::Turn);
+                if let Some(conversation) = draft.edit(id) {
+                    conversation.turn = None;
+                    conversation.unanswered = false;
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Neither a model nor the script has an answer: the fallback, and a person.
+pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: &str) {
+    let kind = Kind::Step {
+        step,
+        model: String::new(),
+        tokens: 0,
+        calls: Vec::new(),
+        script_step: None,
+        problem: Some(problem.to_owned()),
+    };
+    draft.entry(id, By::System, kind);
+    cancel(draft, id);
+    if let Some((catalog, playbook)) = draft.playbook(id) {
+        let values = super::handoff::words_values(draft, id);
+        let text = fill(&catalog, &playbook.fallback, &values).unwrap_or_else(|_| playbook.fallback.source.clone());
+        let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+        draft.entry(id, By::Assistant, kind);
+    }
+    if let Some(conversation) = draft.edit(id) {
+        // The fallback is an answer. Else nobody coming would begin the same turn again, and again for ever.
+        conversation.unanswered = false;
+    }
+    handoff::ask(draft, id, "the assistant had no answer", problem);
+}
+
+/// The turn had its time. A write under way is waited for; else fallback and handoff.
+pub fn timed_out(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some(step) = draft.conversation(id).and_then(|c| c.turn.as_ref()).map(|turn| turn.step) else { return };
+    if draft.write_pending(id) {
+        let next: Ms = draft.now.plus(TURN_TIME);
+        draft.set_timer(id, Timer::Turn, next);
+        return;
+    }
+    no_answer(draft, id, step, "the turn took too long");
+}

@@ -1,0 +1,225 @@
+//! The assistant's answer: models in order of preference, then the script. Always ends before the deadline.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::words::Words;
+use crate::dialogue::prompt::{ROOM, request};
+use crate::dialogue::reading;
+use crate::dialogue::script::{self, Situation};
+use crate::llm::{Completion, Llm, LlmError, Request};
+use crate::model::input::Generation;
+use crate::model::live::attempt_number;
+
+/// A model that failed so often in a row is left out for [`REST`].
+const MANY_FAILURES: u32 = 3;
+
+/// How long a failing model is left out.
+const REST: Duration = Duration::from_secs(10);
+
+/// What is kept of the time for the script's answer.
+const RESERVE: Duration = Duration::from_millis(1_500);
+
+/// The longest wait for a busy model that says when to come back.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// One model and how it has been doing.
+struct Model {
+    llm: Arc<dyn Llm>,
+    max_tokens: u32,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Health {
+    failures: u32,
+    rests_until: Option<Instant>,
+}
+
+/// All models, in order of preference, and the script behind them.
+#[derive(Clone)]
+pub struct Assistant {
+    models: Arc<Vec<Model>>,
+    /// How long the script takes for a word, so that it reads like speech; zero in tests.
+    script_pace: Duration,
+}
+
+/// What asking came to.
+#[derive(Debug)]
+pub struct Asked {
+    /// The answer, or why there is none.
+    pub outcome: Result<Generation, String>,
+    /// The last `try` whose deltas were sent.
+    pub attempt: u64,
+    /// Models that failed on the way.
+    pub failures: u32,
+}
+
+/// One step of a turn, named by its epoch and number: what `try` grows by.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// The owner's epoch.
+    pub epoch: u64,
+    /// The step.
+    pub step: u32,
+}
+
+impl Assistant {
+    /// An assistant on these models, each with the most tokens of one answer.
+    pub fn new(models: Vec<(Arc<dyn Llm>, u32)>, script_pace: Duration) -> Assistant {
+        let models =
+            models.into_iter().map(|(llm, max_tokens)| Model { llm, max_tokens, health: Mutex::default() }).collect();
+        Assistant { models: Arc::new(models), script_pace }
+    }
+
+    /// Asks the models in turn, then the script, within `time`.
+    pub async fn answer(&self, situation: &Situation<'_>, words: &Words, step: Step, time: Duration) -> Asked {
+        let ends = Instant::now() + time.saturating_sub(RESERVE);
+        let mut attempts = 0;
+        let mut failures = 0;
+        for model in self.models.iter() {
+            if Instant::now() >= ends || model.is_resting() {
+                failures += 1;
+                continue;
+            }
+            match self.ask_model(model, situation, words, step, &mut attempts, ends).await {
+                Some(generation) => {
+                    let attempt = attempt_number(step.epoch, step.step, attempts);
+                    return Asked { outcome: Ok(generation), attempt, failures };
+                }
+                None => failures += 1,
+            }
+        }
+        attempts += 1;
+        let attempt = attempt_number(step.epoch, step.step, attempts);
+        let outcome = script::answer(situation);
+        if let Ok(generation) = &outcome {
+            self.speak(&generation.text, words, attempt).await;
+        }
+        Asked { outcome, attempt, failures }
+    }
+
+    /// Asks one model, again where that may help; none: it failed.
+    async fn ask_model(
+        &self,
+        model: &Model,
+        situation: &Situation<'_>,
+        words: &Words,
+        step: Step,
+        attempts: &mut u32,
+        ends: Instant,
+    ) -> Option<Generation> {
+        let mut room = ROOM;
+        for again in [true, false] {
+            let asked = match request(situation, model.max_tokens, room) {
+                Ok(asked) => asked,
+                Err(problem) => {
+                    tracing::error!(problem, "a prompt cannot be filled");
+                    return None;
+                }
+            };
+            *attempts += 1;
+            let attempt = attempt_number(step.epoch, step.step, *attempts);
+            let problem = match one_try(model, &asked, words, attempt, ends).await {
+                Ok(completion) => {
+                    model.succeeded();
+                    return Some(reading::read(&completion, model.llm.name()));
+                }
+                Err(problem) => problem,
+            };
+            crate::telemetry::model_try(model.llm.name(), ended(&problem));
+            tracing::warn!(model.name = model.llm.name(), error = %problem, "a model gave no answer");
+            match problem {
+                LlmError::TooLong if again => room /= 4,
+                LlmError::Busy { retry_after } if again => {
+                    let wait = retry_after.unwrap_or(Duration::from_millis(500));
+                    if wait > MAX_WAIT || Instant::now() + wait >= ends {
+                        break;
+                    }
+                    tokio::time::sleep(wait).await;
+                }
+                LlmError::Away(_) | LlmError::Broken(_) if again && Instant::now() < ends => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                _ => break,
+            }
+        }
+        model.failed();
+        None
+    }
+
+    /// Streams the script's words like a model would.
+    async fn speak(&self, text: &str, words: &Words, attempt: u64) {
+        if text.is_empty() || self.script_pace.is_zero() {
+            return;
+        }
+        let (sender, pieces) = mpsc::channel(16);
+        let speaking = async {
+            for piece in text.split_inclusive(' ') {
+                if sender.send(piece.to_owned()).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(self.script_pace).await;
+            }
+            drop(sender);
+        };
+        let passing = words.pass_on(attempt, pieces);
+        // Words that take longer are simply there when the entry comes.
+        let _ = timeout(RESERVE / 2, async { tokio::join!(speaking, passing) }).await;
+    }
+}
+
+async fn one_try(
+    model: &Model,
+    asked: &Request,
+    words: &Words,
+    attempt: u64,
+    ends: Instant,
+) -> Result<Completion, LlmError> {
+    let (sender, pieces) = mpsc::channel(64);
+    let asking = async {
+        let answer = timeout_at(ends, model.llm.ask(asked, &sender)).await;
+        drop(sender);
+        answer.unwrap_or_else(|_| Err(LlmError::Away("it did not finish in time".to_owned())))
+    };
+    let (completion, _) = tokio::join!(asking, words.pass_on(attempt, pieces));
+    if completion.is_ok() {
+        crate::telemetry::model_try(model.llm.name(), "answered");
+    }
+    completion
+}
+
+fn ended(problem: &LlmError) -> &'static str {
+    match problem {
+        LlmError::Away(_) => "away",
+        LlmError::Busy { .. } => "busy",
+        LlmError::Refused(_) => "refused",
+        LlmError::TooLong => "too_long",
+        LlmError::Broken(_) => "broken",
+    }
+}
+
+impl Model {
+    fn is_resting(&self) -> bool {
+        self.health().rests_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn succeeded(&self) {
+        *self.health() = Health::default();
+    }
+
+    fn failed(&self) {
+        let mut health = self.health();
+        health.failures += 1;
+        if health.failures >= MANY_FAILURES {
+            health.rests_until = Some(Instant::now() + REST);
+        }
+    }
+
+    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,219 @@
+//! Deciding: from the customer's state, one input and the catalogs to what changes. Pure and total.
+
+use serde_json::Map;
+
+use crate::dialogue::draft::Draft;
+use crate::dialogue::turn::StepOf;
+use crate::dialogue::{calls, customer_acts, goal, opening, operator_acts, timers, turn};
+use crate::model::catalog::Catalogs;
+use crate::model::customer::{MAX_ENTRIES, RefusalCode, State, Trait};
+use crate::model::decision::{Answer, Change, Decision, Judged, Reply, call_key, generate_key};
+use crate::model::entry::{By, Kind, Verdict};
+use crate::model::event::{Event, Trust};
+use crate::model::ids::{ConversationId, EventId, Pos};
+use crate::model::input::{Body, Input, To};
+use crate::trigger::judge::{Judgement, judge};
+
+/// The most traits and links of a customer.
+const MAX_TRAITS: usize = 200;
+
+/// Decides one input. The same values give the same decision, always.
+pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
+    let To::Actor(actor) = &input.to else { return nobody(state, input, catalogs) };
+    if matches!(input.body, Body::Erase) {
+        return erase(state, input.pos);
+    }
+    let mut draft = Draft::new(catalogs, actor.clone(), input.partition, input.pos, state);
+    timers::fire(&mut draft, input.time(), matches!(input.body, Body::Tick));
+    apply(&mut draft, input);
+    draft.finish()
+}
+
+fn apply(draft: &mut Draft<'_>, input: &Input) {
+    match &input.body {
+        Body::Event(event) => event_came(draft, event, input.id()),
+        Body::Identify { traits } => learn(draft, traits, Trust::Server),
+        Body::Said { conversation, playbook, client_id, text } => {
+            let meant = match conversation {
+                Some(id) => customer_acts::Meant::Conversation(*id),
+                None => customer_acts::Meant::First(playbook.as_deref()),
+            };
+            customer_acts::said(draft, meant, client_id, text);
+        }
+        Body::Chose { conversation, client_id, choice } => {
+            customer_acts::chose(draft, *conversation, client_id, choice);
+        }
+        Body::Confirmed { conversation, client_id, call, approve } => {
+            customer_acts::confirmed(draft, *conversation, client_id, *call, *approve);
+        }
+        Body::Seen { conversation, seq } => customer_acts::seen(draft, *conversation, *seq),
+        Body::Rated { conversation, client_id, score, comment } => {
+            customer_acts::rated(draft, *conversation, client_id, *score, comment.as_deref());
+        }
+        Body::Closed { conversation, client_id } => customer_acts::closed(draft, *conversation, client_id),
+        Body::Claim { conversation, operator, n } => operator_acts::claim(draft, *conversation, operator, *n),
+        Body::Release { conversation, operator, note } => {
+            operator_acts::release(draft, *conversation, operator, note.as_deref());
+        }
+        Body::OperatorSaid { conversation, operator, client_id, text } => {
+            operator_acts::said(draft, *conversation, operator, client_id, text);
+        }
+        Body::OperatorClosed { conversation, operator } => operator_acts::closed(draft, *conversation, operator),
+        Body::Settle { conversation, call, operator, state } => {
+            operator_acts::settle(draft, *conversation, *call, operator, *state);
+        }
+        Body::Generated { conversation, turn, step, attempt, outcome, failures } => {
+            let of = StepOf { turn: *turn, step: *step, attempt: *attempt };
+            turn::generated(draft, *conversation, of, outcome, *failures);
+        }
+        Body::Called { conversation, call, outcome } => calls::called(draft, *conversation, *call, outcome),
+        Body::Notified { key, .. } => draft.out.finished.push(key.clone()),
+        Body::Withdraw { playbooks } => operator_acts::withdraw(draft, playbooks),
+        // A tick's work was done by the timers; the others are not about one customer.
+        Body::Tick | Body::Erase | Body::Catalog(_) => {}
+    }
+}
+
+fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
+    if !event.traits.is_empty() {
+        learn(draft, &event.traits, event.trust);
+    }
+    if let Some(link) = &event.link
+        && draft.state.links.len() < MAX_TRAITS
+        && !draft.state.links.contains(link)
+    {
+        draft.state.links.insert(link.clone());
+        draft.changed();
+    }
+    goal::reach(draft, event, id);
+    let Some(catalog) = draft.catalogs.current().cloned() else {
+        if event.only.is_some() {
+            draft.refuse(None, None, RefusalCode::UnknownPlaybook);
+        }
+        return;
+    };
+    let actor = draft.actor.clone();
+    let judgements = judge(draft.catalogs, &catalog, Some(&actor), &draft.state, event, draft.now);
+    if event.only.is_some() && judgements.is_empty() {
+        draft.refuse(None, None, RefusalCode::UnknownPlaybook);
+    }
+    for (playbook, judgement) in judgements {
+        let name = playbook.name.clone();
+        match judgement {
+            Judgement::No { verdict, reason, condition, values } => {
+                if event.only.is_some() {
+                    let code = match verdict {
+                        Verdict::Paused => RefusalCode::Paused,
+                        Verdict::Limited => RefusalCode::Full,
+                        _ => RefusalCode::Failed,
+                    };
+                    draft.refuse(None, None, code);
+                }
+                draft.out.verdicts.push(Judged {
+                    event: id,
+                    playbook: name,
+                    verdict,
+                    reason,
+                    condition,
+                    values,
+                    conversation: None,
+                });
+            }
+            Judgement::Join(conversation) => {
+                join(draft, conversation, event, id);
+                verdict(draft, id, name, Verdict::Joined, None, Some(conversation));
+                if event.only.is_some() {
+                    draft.answer(None, Some(conversation), Reply::Existing);
+                }
+            }
+            Judgement::Open(key) => match opening::begin(draft, &catalog, &playbook, key, event, id) {
+                Ok(conversation) => {
+                    let failed = draft.conversation(conversation).is_none_or(|c| c.phase.is_closed());
+                    if !failed {
+                        verdict(draft, id, name, Verdict::Waiting, None, Some(conversation));
+                    }
+                    if event.only.is_some() {
+                        let seq = draft.conversation(conversation).map_or(0, |c| c.seq);
+                        draft.answer(None, Some(conversation), Reply::Done { seq });
+                    }
+                }
+                Err(problem) => {
+                    verdict(draft, id, name, Verdict::Failed, Some(problem), None);
+                    if event.only.is_some() {
+                        draft.refuse(None, None, RefusalCode::Failed);
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// A further match of an open key: the event is added, and the next turn sees it. A full log takes no more of them.
+fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
+    let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
+    if !full {
+        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()) };
+        draft.entry(conversation, By::System, kind);
+    }
+}
+
+fn verdict(
+    draft: &mut Draft<'_>,
+    event: EventId,
+    playbook: String,
+    verdict: Verdict,
+    reason: Option<String>,
+    conversation: Option<ConversationId>,
+) {
+    draft.out.verdicts.push(Judged {
+        event,
+        playbook,
+        verdict,
+        reason,
+        condition: None,
+        values: Map::new(),
+        conversation,
+    });
+}
+
+/// What is known of the customer grows. A browser never overwrites what the server said.
+fn learn(draft: &mut Draft<'_>, traits: &Map<String, serde_json::Value>, trust: Trust) {
+    for (name, value) in traits {
+        let known = draft.state.traits.get(name);
+        let same = known.is_some_and(|known| known.value == *value && (known.trust == trust || trust == Trust::Client));
+        let protected = trust == Trust::Client && known.is_some_and(|known| known.trust == Trust::Server);
+        let room = known.is_some() || draft.state.traits.len() < MAX_TRAITS;
+        if !same && !protected && room {
+            draft.state.traits.insert(name.clone(), Trait { value: value.clone(), trust });
+            draft.changed();
+        }
+    }
+}
+
+/// An event that concerns nobody: who hears it says so, and nothing else happens.
+fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
+    let mut decision = Decision { state, ..Decision::default() };
+    let Body::Event(event) = &input.body else { return decision };
+    let Some(catalog) = catalogs.current() else { return decision };
+    for (playbook, judgement) in judge(catalogs, catalog, None, &decision.state, event, input.time()) {
+        if let Judgement::No { verdict, reason, condition, values } = judgement {
+            let (event, playbook) = (input.id(), playbook.name.clone());
+            decision.verdicts.push(Judged { event, playbook, verdict, reason, condition, values, conversation: None });
+        }
+    }
+    decision
+}
+
+/// Everything of the customer is forgotten; results of what is under way are counted only.
+fn erase(state: State, pos: Pos) -> Decision {
+    let told = Answer { pos, client_id: None, conversation: None, reply: Reply::Done { seq: 0 } };
+    let mut decision = Decision { change: Change::Erase, answers: vec![told], ..Decision::default() };
+    for (id, conversation) in state.conversations {
+        if let Some(turn) = &conversation.turn {
+            decision.finished.push(generate_key(id, turn.id, turn.step));
+        }
+        decision.finished.extend(conversation.calls.keys().map(|call| call_key(id, *call)));
+        decision.retired.push(id);
+    }
+    decision
+}

@@ -1,0 +1,392 @@
+//! The runner of a partition's effects: pulls what is pending, does it outside, appends the result as an input.
+//!
+//! Reads and model calls are repeated freely. A write is marked `started` before it leaves and is repeated only under
+//! its idempotency key; what nobody can know is `unknown`, and a person settles it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::assistant::{Assistant, Step};
+use super::inbox::Inbox;
+use super::notify::{Notifier, NotifyError, wait_before};
+use super::shelf::Shelf;
+use super::words::Words;
+use crate::adapter::outcome::{is_worth_again, retry_delays, together};
+use crate::adapter::{Adapter, Request};
+use crate::dialogue::script::Situation;
+use crate::dialogue::turn::RUNNER_MARGIN;
+use crate::model::catalog::{Catalog, Operation};
+use crate::model::customer::State;
+use crate::model::decision::{Effect, Notice};
+use crate::model::entry::Entry;
+use crate::model::ids::{ActorId, CallId, ConversationId, Partition, Pos};
+use crate::model::input::{Body, CallOutcome};
+use crate::model::time::{Millis, Ms};
+use crate::store::{LogCursor, PendingEffect, Started, Store, StoreError};
+
+/// A write that did not leave within this is failed: the customer no longer expects it.
+const WRITE_EXPIRES: Millis = Millis::minutes(10);
+
+/// The longest wait that a receiver of notifications may ask for.
+const MAX_NOTICE_WAIT: Duration = Duration::from_secs(3_600);
+
+/// How long after it was started a new owner may repeat a write under its idempotency key.
+const REPEATABLE: Millis = Millis::hours(1);
+
+/// What the runners of a node share.
+#[derive(Clone)]
+pub struct Outside {
+    /// The models and the script.
+    pub assistant: Assistant,
+    /// The company's APIs by name.
+    pub adapters: Arc<BTreeMap<String, Arc<dyn Adapter>>>,
+    /// Where notifications go; none where the company wants none.
+    pub notifier: Option<Arc<Notifier>>,
+}
+
+/// Does the effects of one partition, under one epoch.
+pub struct Runner {
+    job: Job,
+    partition: Partition,
+    most: usize,
+    under_way: BTreeMap<String, Option<AbortHandle>>,
+    tasks: JoinSet<String>,
+}
+
+/// What one effect needs.
+#[derive(Clone)]
+struct Job {
+    store: Arc<dyn Store>,
+    inbox: Inbox,
+    shelf: Shelf,
+    outside: Outside,
+    partition: Partition,
+    epoch: u64,
+}
+
+impl Runner {
+    /// A runner for a partition that was just taken.
+    pub fn new(
+        store: Arc<dyn Store>,
+        shelf: Shelf,
+        outside: Outside,
+        partition: Partition,
+        epoch: u64,
+        most: usize,
+    ) -> Runner {
+        let inbox = Inbox::new(Arc::clone(&store));
+        let job = Job { store, inbox, shelf, outside, partition, epoch };
+        Runner { job, partition, most, under_way: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Looks at what is pending and begins what is not under way. What was started under an earlier epoch is left until
+    /// `caught_up`: its result may lie in the inbox. Answers how many effects are pending.
+    ///
+    /// # Errors
+    /// The store's; the same may be done again.
+    pub async fn begin(&mut self, caught_up: bool) -> Result<usize, StoreError> {
+        let pending = self.job.store.effects(self.partition, self.most * 4).await?;
+        let keys: BTreeSet<&str> = pending.iter().map(|effect| effect.key.as_str()).collect();
+        self.under_way.retain(|key, handle| {
+            let wanted = keys.contains(key.as_str());
+            // Not pending any more: decided, or given up. A write that left goes on; all else ends.
+            if !wanted && let Some(handle) = handle.take() {
+                handle.abort();
+            }
+            wanted
+        });
+        let count = pending.len();
+        for effect in pending {
+            if self.tasks.len() >= self.most {
+                break;
+            }
+            let of_before = effect.started.is_some_and(|(epoch, _)| epoch != self.job.epoch);
+            if self.under_way.contains_key(&effect.key) || (of_before && !caught_up) {
+                continue;
+            }
+            self.spawn(effect);
+        }
+        Ok(count)
+    }
+
+    fn spawn(&mut self, pending: PendingEffect) {
+        let key = pending.key.clone();
+        let effect: Effect = match serde_json::from_slice(&pending.payload) {
+            Ok(effect) => effect,
+            Err(problem) => {
+                tracing::error!(effect.key = key, error = %problem, "a pending effect cannot be read");
+                self.under_way.insert(key, None);
+                return;
+            }
+        };
+        let abortable = !matches!(effect, Effect::Call { write: true, .. });
+        let job = self.job.clone();
+        let name = key.clone();
+        let handle = self.tasks.spawn(async move {
+            job.run(effect, pending).await;
+            name
+        });
+        self.under_way.insert(key, abortable.then_some(handle));
+    }
+
+    /// Waits until one effect under way ends; for ever where there is none.
+    pub async fn ended(&mut self) {
+        match self.tasks.join_next().await {
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Gives writes under way the time to end, and ends all else.
+    pub async fn stop(mut self, patience: Duration) {
+        for handle in self.under_way.values_mut().filter_map(Option::take) {
+            handle.abort();
+        }
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(patience, all).await;
+    }
+}
+
+impl Job {
+    async fn run(&self, effect: Effect, pending: PendingEffect) {
+        let begun = tokio::time::Instant::now();
+        let kind = match &effect {
+            Effect::Generate { .. } => "generate",
+            Effect::Call { .. } => "call",
+            Effect::Notify { .. } => "notify",
+        };
+        match effect {
+            Effect::Generate { actor, conversation, n, turn, step, playbook, catalog, deadline } => {
+                let of = Of { conversation, n, turn, step, playbook, catalog, deadline };
+                self.generate(&actor, of).await;
+            }
+            Effect::Call { actor, conversation, call, operation, catalog, args, write, at } => {
+                let asked = Asked { actor: &actor, operation: &operation, catalog: &catalog, args: &args, write, at };
+                if let Some(outcome) = self.call(&pending, asked).await {
+                    self.result(&actor, Body::Called { conversation, call: CallId(call.0), outcome }).await;
+                }
+            }
+            Effect::Notify { actor, conversation, about, at, team, reason, .. } => {
+                let data = json!({
+                    "conversation": conversation, "customer": actor.masked(), "team": team, "reason": reason,
+                });
+                let problem = self.notify(&pending.key, about, at, &data).await;
+                self.result(&actor, Body::Notified { key: pending.key, problem }).await;
+            }
+        }
+        crate::telemetry::effect_took(kind, begun.elapsed());
+    }
+
+    /// Appends a result; nothing holds it up but a store that is away, and then it is tried until it passes.
+    async fn result(&self, actor: &ActorId, body: Body) {
+        let mut wait = Duration::from_millis(50);
+        while let Err(problem) = self.inbox.append_always(actor, body.clone()).await {
+            tracing::warn!(error = %problem, "a result could not be appended yet");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    async fn generate(&self, actor: &ActorId, of: Of) {
+        let words = Words::new(Arc::clone(&self.store), actor.clone(), of.conversation, of.turn);
+        words.typing().await;
+        let (conversation, turn, step) = (of.conversation, of.turn, of.step);
+        let (attempt, outcome, failures) = match self.situation(actor, &of).await {
+            Ok(known) => {
+                let situation = Situation {
+                    catalog: &known.catalog,
+                    playbook: &known.playbook,
+                    actor,
+                    traits: &known.traits,
+                    log: &known.log,
+                };
+                let step = Step { epoch: self.epoch, step };
+                let asked = self.outside.assistant.answer(&situation, &words, step, known.time).await;
+                (asked.attempt, asked.outcome, asked.failures)
+            }
+            Err(problem) => (0, Err(problem), 0),
+        };
+        self.result(actor, Body::Generated { conversation, turn, step, attempt, outcome, failures }).await;
+    }
+
+    /// What the assistant knows: the log up to the effect's entry, the customer, the catalog, and its time.
+    async fn situation(&self, actor: &ActorId, of: &Of) -> Result<Known, String> {
+        let away = |problem: StoreError| problem.to_string();
+        let catalog = self.shelf.get(&of.catalog).await.map_err(away)?;
+        let catalog = match catalog {
+            Some(catalog) => catalog,
+            None => {
+                let hash = self.store.in_force().await.map_err(away)?.hash;
+                self.shelf.get(&hash).await.map_err(away)?.ok_or("there is no catalog to speak by")?
+            }
+        };
+        let playbook = catalog.playbooks.get(&of.playbook).cloned().ok_or("the playbook is gone")?;
+        let mut log: Vec<Entry> = Vec::new();
+        let mut after = LogCursor::default();
+        loop {
+            let page = self.store.log(of.conversation, after, 500).await.map_err(away)?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            for (_, payload) in page {
+                let entry: Entry = serde_json::from_slice(&payload).map_err(|problem| problem.to_string())?;
+                if entry.n <= of.n {
+                    log.push(entry);
+                }
+            }
+        }
+        let stored = self.store.load(self.partition, std::slice::from_ref(actor)).await.map_err(away)?;
+        let state = stored.into_iter().flatten().next().and_then(|bytes| State::decode(&bytes).ok());
+        let traits = state.map(|state| state.traits_object()).unwrap_or_default();
+        let now = self.store.now().await.map_err(away)?;
+        let time = Millis(of.deadline.since(now).0.saturating_sub(RUNNER_MARGIN.0)).duration();
+        Ok(Known { catalog, playbook, log, traits, time })
+    }
+
+    /// Calls an operation; none: the lease is lost or the effect is gone, and somebody else cares.
+    async fn call(&self, pending: &PendingEffect, asked: Asked<'_>) -> Option<CallOutcome> {
+        let found = match self.operation(&asked).await {
+            Ok(found) => found,
+            Err(problem) => return Some(CallOutcome::Failed(problem)),
+        };
+        let operation: &Operation = &found;
+        let Some(adapter) = self.outside.adapters.get(&operation.adapter) else {
+            return Some(CallOutcome::Failed(format!("the adapter `{}` is not configured", operation.adapter)));
+        };
+        let mut repeated = false;
+        if asked.write {
+            match self.leave(pending, &asked, operation).await? {
+                Leave::Now => {}
+                Leave::Again => repeated = true,
+                Leave::Not(outcome) => return Some(outcome),
+            }
+        }
+        let request =
+            || Request { operation, customer: asked.actor.user_id(), args: asked.args, key: pending.key.as_str() };
+        let mut outcome = adapter.call(request()).await;
+        if repeated {
+            // An earlier owner's try may have done it: its end is not known.
+            outcome = together(CallOutcome::Unknown("its sender ended before the answer came".to_owned()), outcome);
+        }
+        for wait in retry_delays(asked.write) {
+            if !is_worth_again(asked.write, operation.idempotency_header.is_some(), &outcome) {
+                break;
+            }
+            tokio::time::sleep(*wait).await;
+            outcome = together(outcome, adapter.call(request()).await);
+        }
+        let ended = match &outcome {
+            CallOutcome::Done(_) => "done",
+            CallOutcome::Failed(_) => "failed",
+            CallOutcome::Unknown(_) => "unknown",
+        };
+        crate::telemetry::call(&operation.adapter, ended);
+        Some(outcome)
+    }
+
+    /// Whether a write may leave now: it is marked as started first, fenced by the epoch.
+    async fn leave(&self, pending: &PendingEffect, asked: &Asked<'_>, operation: &Operation) -> Option<Leave> {
+        let now = self.patiently(|| self.store.now()).await;
+        if pending.started.is_none() && now.since(asked.at) > WRITE_EXPIRES {
+            return Some(Leave::Not(CallOutcome::Failed("it did not leave within 10 minutes".to_owned())));
+        }
+        let started = self.patiently(|| self.store.start(self.partition, self.epoch, &pending.key)).await;
+        match started {
+            Started::Now => Some(Leave::Now),
+            Started::Before(_, at) => {
+                let repeatable = operation.idempotency_header.is_some() && now.since(at) <= REPEATABLE;
+                Some(if repeatable {
+                    Leave::Again
+                } else {
+                    let problem = "its sender ended before the answer came".to_owned();
+                    Leave::Not(CallOutcome::Unknown(problem))
+                })
+            }
+            Started::Gone | Started::Lost => None,
+        }
+    }
+
+    async fn operation(&self, asked: &Asked<'_>) -> Result<Arc<Operation>, String> {
+        let catalog = self.patiently(|| self.shelf.get(asked.catalog)).await;
+        catalog
+            .and_then(|catalog| catalog.operations.get(asked.operation).cloned())
+            .ok_or_else(|| format!("there is no operation `{}` any more", asked.operation))
+    }
+
+    /// Asks the store until it answers.
+    async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match ask().await {
+                Ok(value) => return value,
+                Err(problem) => tracing::warn!(error = %problem, "the store did not answer a runner"),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Delivers a notification, again where that may help; answers why it was given up.
+    async fn notify(&self, id: &str, about: Notice, at: Ms, data: &Value) -> Option<String> {
+        let notifier = self.outside.notifier.as_ref()?;
+        let mut attempt = 0;
+        let mut asked_for = Duration::ZERO;
+        let mut last = String::new();
+        while let Some(wait) = wait_before(attempt) {
+            tokio::time::sleep(wait.max(asked_for)).await;
+            match notifier.deliver(id, about.name(), at, data).await {
+                Ok(()) => return None,
+                Err(NotifyError::GiveUp(problem)) => return Some(problem),
+                Err(NotifyError::Retry { after, why }) => {
+                    asked_for = after.unwrap_or_default().min(MAX_NOTICE_WAIT);
+                    last = why;
+                }
+            }
+            attempt += 1;
+        }
+        Some(last)
+    }
+}
+
+/// Which step of which conversation is to be generated.
+struct Of {
+    conversation: ConversationId,
+    n: u32,
+    turn: Pos,
+    step: u32,
+    playbook: String,
+    catalog: String,
+    deadline: Ms,
+}
+
+/// What the assistant knows.
+struct Known {
+    catalog: Arc<Catalog>,
+    playbook: Arc<crate::model::catalog::Playbook>,
+    log: Vec<Entry>,
+    traits: Map<String, Value>,
+    time: Duration,
+}
+
+/// Which call is to be made.
+struct Asked<'a> {
+    actor: &'a ActorId,
+    operation: &'a str,
+    catalog: &'a str,
+    args: &'a Map<String, Value>,
+    write: bool,
+    at: Ms,
+}
+
+/// Whether a write may leave.
+enum Leave {
+    Now,
+    Again,
+    Not(CallOutcome),
+}

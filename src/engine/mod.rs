@@ -1,0 +1,13 @@
+//! Decides, and does what was decided: inbox, owner, effects, leases, projector.
+
+pub mod assistant;
+pub mod decide;
+pub mod effects;
+pub mod inbox;
+pub mod node;
+pub mod notify;
+pub mod owner;
+pub mod pause;
+pub mod projector;
+pub mod shelf;
+pub mod words;

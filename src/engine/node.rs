@@ -1,0 +1,297 @@
+//! A node: takes leases, runs an owner, a runner and a share of the projection for each partition it holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::effects::{Outside, Runner};
+use super::owner::{Owner, Worked};
+use super::projector::Behind;
+use super::shelf::Shelf;
+use crate::clock::Clock;
+use crate::model::ids::{Partition, partition_of};
+use crate::model::input::InForce;
+use crate::store::{Lease, Store, StoreError};
+
+/// How a node works; the `[engine]` section of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a lease holds without being renewed.
+    pub lease: Duration,
+    /// The most inputs of one batch.
+    pub batch: usize,
+    /// States of customers kept in memory by each partition.
+    pub states: usize,
+    /// Effects under way at once in each partition.
+    pub runners: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { lease: Duration::from_secs(6), batch: 512, states: 4_096, runners: 64 }
+    }
+}
+
+/// How often the node looks after its leases, and what is in force.
+const ROUND: Duration = Duration::from_millis(200);
+
+/// How long effects under way may take to end at shutdown.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a node runs on.
+#[derive(Clone)]
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Compiled catalogs.
+    pub shelf: Shelf,
+    /// Models, adapters, notifications.
+    pub outside: Outside,
+    /// The machine's clock, for waiting only.
+    pub clock: Arc<dyn Clock>,
+    /// This node's name; unique among those on the store.
+    pub name: String,
+    /// How it works.
+    pub settings: Settings,
+    /// Told which partitions have new journal lines.
+    pub behind: Arc<Behind>,
+    /// What is in force, as last read; others watch it too.
+    pub in_force: watch::Sender<InForce>,
+}
+
+/// One partition's tasks, from the node's side.
+struct Held {
+    epoch: u64,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+}
+
+/// Runs until `stop`; then gives every lease back, cleanly.
+///
+/// # Errors
+/// The store's, where it cannot even be listened to at the start.
+pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), StoreError> {
+    let mut wakes = parts.store.wakes().await?;
+    let mut held: BTreeMap<Partition, Held> = BTreeMap::new();
+    let mut tasks: JoinSet<Partition> = JoinSet::new();
+    let mut round = tokio::time::interval(ROUND);
+    round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut renewed = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(partition) = wakes.recv() => {
+                if let Some(held) = held.get(&partition) {
+                    held.wake.notify_one();
+                }
+            }
+            Some(ended) = tasks.join_next() => {
+                // Its lease was lost, or it failed: taken again in a later round.
+                if let Ok(partition) = ended {
+                    held.remove(&partition);
+                }
+            }
+            _ = round.tick() => {
+                let due = renewed.elapsed() >= parts.settings.lease / 3;
+                if due {
+                    renewed = tokio::time::Instant::now();
+                }
+                if let Err(problem) = look_after(&parts, &mut held, &mut tasks, due).await {
+                    tracing::warn!(error = %problem, "the store did not answer; leases are kept as long as they hold");
+                }
+            }
+        }
+    }
+    for held in held.values() {
+        held.stop.cancel();
+    }
+    while tasks.join_next().await.is_some() {}
+    if let Err(problem) = parts.store.depart(&parts.name).await {
+        tracing::debug!(error = %problem, "the node's heartbeat ends by itself");
+    }
+    Ok(())
+}
+
+/// Reads what is in force, renews leases, takes those that are this node's share, gives back those that are not.
+async fn look_after(
+    parts: &Parts,
+    held: &mut BTreeMap<Partition, Held>,
+    tasks: &mut JoinSet<Partition>,
+    renew: bool,
+) -> Result<(), StoreError> {
+    let in_force = parts.store.in_force().await?;
+    parts.in_force.send_if_modified(|known| {
+        let newer = in_force.revision > known.revision;
+        if newer {
+            *known = in_force;
+        }
+        newer
+    });
+    let share = share(parts).await?;
+    if renew {
+        for (partition, owned) in held.iter() {
+            if !parts.store.renew(*partition, owned.epoch, parts.settings.lease).await? {
+                crate::telemetry::lease_lost();
+                owned.stop.cancel();
+            }
+        }
+    }
+    for (partition, owned) in held.iter() {
+        if !share.contains(partition) {
+            owned.stop.cancel();
+        }
+    }
+    let missing: Vec<Partition> = share.into_iter().filter(|partition| !held.contains_key(partition)).collect();
+    let leases = missing.iter().map(|partition| parts.store.acquire(*partition, &parts.name, parts.settings.lease));
+    for (partition, lease) in missing.iter().zip(futures_util::future::try_join_all(leases).await?) {
+        if let Some(lease) = lease {
+            held.insert(*partition, start(parts, *partition, lease, tasks));
+        }
+    }
+    Ok(())
+}
+
+/// The partitions of this node: the highest hash of node and partition wins, so few move when nodes come and go.
+async fn share(parts: &Parts) -> Result<BTreeSet<Partition>, StoreError> {
+    let nodes = parts.store.heartbeat(&parts.name, parts.settings.lease).await?;
+    let weight = |node: &str, partition: u16| {
+        let key = format!("{node}/{partition}");
+        (partition_of(&key, u16::MAX), key)
+    };
+    let mine = (0..parts.store.partitions()).filter(|partition| {
+        let own = weight(&parts.name, *partition);
+        nodes.iter().all(|node| *node == parts.name || weight(node, *partition) < own)
+    });
+    Ok(mine.map(Partition).collect())
+}
+
+fn start(parts: &Parts, partition: Partition, lease: Lease, tasks: &mut JoinSet<Partition>) -> Held {
+    let (epoch, wake, stop) = (lease.epoch, Arc::new(Notify::new()), CancellationToken::new());
+    let held = Held { epoch, wake: Arc::clone(&wake), stop: stop.clone() };
+    let parts = parts.clone();
+    tasks.spawn(async move {
+        if let Err(problem) = own(&parts, partition, lease, &wake, &stop).await {
+            tracing::warn!(partition = partition.0, error = %problem, "a partition is given up and taken again");
+            tokio::time::sleep(ROUND).await;
+        }
+        partition
+    });
+    held
+}
+
+/// Owns a partition until told to stop, or until the lease is lost.
+async fn own(
+    parts: &Parts,
+    partition: Partition,
+    lease: Lease,
+    wake: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let epoch = lease.epoch;
+    let store = Arc::clone(&parts.store);
+    let mut owner = Owner::take(Arc::clone(&store), parts.shelf.clone(), partition, &lease, parts.settings).await?;
+    let runner = Runner::new(
+        Arc::clone(&store),
+        parts.shelf.clone(),
+        parts.outside.clone(),
+        partition,
+        epoch,
+        parts.settings.runners,
+    );
+    let (effects, caught_up) = (Arc::new(Notify::new()), watch::Sender::new(false));
+    let runner_stop = CancellationToken::new();
+    let running = tokio::spawn(run_effects(
+        runner,
+        Arc::clone(&effects),
+        caught_up.subscribe(),
+        runner_stop.clone(),
+        store.poll_interval(),
+    ));
+    // Lines of an earlier owner may be waiting too.
+    parts.behind.add(partition, parts.clock.now());
+    let mut in_force = parts.in_force.subscribe();
+    let outcome = loop {
+        let newest = in_force.borrow_and_update().clone();
+        match owner.step(&newest).await {
+            // The same step is taken again, under the same lease while it holds: an owner that gave up here would leave
+            // the input it was deciding singly under suspicion, and a store that is away would make dead letters.
+            Err(StoreError::Away(problem)) if !stop.is_cancelled() => {
+                tracing::warn!(partition = partition.0, problem, "the store did not answer an owner");
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(ROUND) => {}
+                }
+            }
+            Err(problem) => break Err(problem),
+            Ok(Worked::Lost) => {
+                crate::telemetry::lease_lost();
+                break Ok(false);
+            }
+            Ok(Worked::Decided(count)) => {
+                if count > 0 {
+                    effects.notify_one();
+                    parts.behind.add(partition, parts.clock.now());
+                }
+                if stop.is_cancelled() {
+                    break Ok(true);
+                }
+            }
+            Ok(Worked::Nothing) => {
+                caught_up.send_if_modified(|caught_up| !std::mem::replace(caught_up, true));
+                let patience = owner.patience(parts.clock.now());
+                tokio::select! {
+                    () = stop.cancelled() => break Ok(true),
+                    () = wake.notified() => {}
+                    changed = in_force.changed() => { let _ = changed; }
+                    () = tokio::time::sleep(patience) => {}
+                }
+            }
+        }
+    };
+    runner_stop.cancel();
+    let _ = running.await;
+    if outcome? {
+        // What the effects' last results changed is decided before the lease goes back.
+        let newest = parts.in_force.borrow().clone();
+        while let Worked::Decided(count) = owner.step(&newest).await? {
+            if count > 0 {
+                parts.behind.add(partition, parts.clock.now());
+            }
+        }
+        store.release(partition, epoch).await?;
+    }
+    Ok(())
+}
+
+async fn run_effects(
+    mut runner: Runner,
+    effects: Arc<Notify>,
+    mut caught_up: watch::Receiver<bool>,
+    stop: CancellationToken,
+    poll: Duration,
+) {
+    loop {
+        let done = *caught_up.borrow_and_update();
+        let pending = match runner.begin(done).await {
+            Ok(pending) => pending,
+            Err(problem) => {
+                tracing::warn!(error = %problem, "the pending effects could not be read");
+                1
+            }
+        };
+        // With nothing pending only a commit brings something; else look again, for what was left out.
+        let look_again = if pending == 0 { Duration::from_secs(30) } else { poll.max(Duration::from_millis(200)) };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = effects.notified() => {}
+            () = runner.ended() => {}
+            changed = caught_up.changed() => if changed.is_err() { break },
+            () = tokio::time::sleep(look_again) => {}
+        }
+    }
+    runner.stop(PATIENCE).await;
+}

@@ -1,0 +1,154 @@
+//! Copies the journal into the record, and lets the store forget what the record has.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::model::decision::JournalLine;
+use crate::model::ids::{Partition, Pos};
+use crate::model::input::Envelope;
+use crate::model::time::{Millis, Ms};
+use crate::record::{Line, LineId, Record, RecordError};
+use crate::store::{Channel, JournalId, Store, StoreError};
+
+/// Journal lines taken at a time.
+const LINES: usize = 500;
+
+/// Copies journals into the record. Who owns a partition runs it for that partition.
+#[derive(Clone)]
+pub struct Projector {
+    store: Arc<dyn Store>,
+    record: Record,
+}
+
+/// Partitions whose journals have something new; bounded by their number.
+#[derive(Debug, Default)]
+pub struct Behind {
+    since: Mutex<BTreeMap<Partition, Ms>>,
+    added: tokio::sync::Notify,
+}
+
+impl Behind {
+    /// A partition has new lines.
+    pub fn add(&self, partition: Partition, now: Ms) {
+        self.held().entry(partition).or_insert(now);
+        self.added.notify_one();
+    }
+
+    /// Partitions that are behind now, longest first; each is this caller's to copy.
+    pub fn take(&self) -> Vec<(Partition, Ms)> {
+        let mut taken: Vec<(Partition, Ms)> = std::mem::take(&mut *self.held()).into_iter().collect();
+        taken.sort_by_key(|(_, since)| *since);
+        taken
+    }
+
+    /// Waits until there is one.
+    pub async fn added(&self) {
+        self.added.notified().await;
+    }
+
+    /// How long the one that is behind longest has been so.
+    pub fn lag(&self, now: Ms) -> Millis {
+        self.held().values().map(|since| now.since(*since)).max().unwrap_or_default()
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Ms>> {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why a piece of the journal was not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Our own line cannot be read: nothing is forgotten until it can.
+    #[error("journal line {partition}/{id} cannot be read: {cause}")]
+    Unreadable {
+        /// The partition.
+        partition: Partition,
+        /// The line.
+        id: LineId,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl Projector {
+    /// A projector from this store to this record.
+    pub fn new(store: Arc<dyn Store>, record: Record) -> Projector {
+        Projector { store, record }
+    }
+
+    /// Copies the next piece of a partition's journal; answers how many lines it had, 0 where there is nothing to do.
+    ///
+    /// It reads from the journal's beginning, not from the record's cursor: lines that were archived by a run that died
+    /// before it trimmed are skipped by the archive, and trimmed now with the logs they let go.
+    ///
+    /// # Errors
+    /// [`ProjectError`]; the same piece is taken again next time.
+    pub async fn project(&self, partition: Partition) -> Result<usize, ProjectError> {
+        let stored = self.store.journal(partition, JournalId::default(), LINES).await?;
+        let Some((end, _)) = stored.last() else { return Ok(0) };
+        let end = *end;
+        let mut lines = Vec::with_capacity(stored.len());
+        for (id, payload) in &stored {
+            let id = LineId { epoch: id.epoch, n: id.n };
+            let line: JournalLine = serde_json::from_slice(payload).map_err(|e| ProjectError::Unreadable {
+                partition,
+                id,
+                cause: e.to_string(),
+            })?;
+            lines.push(Line { id, line, input: None });
+        }
+        self.add_inputs(partition, &mut lines).await?;
+        let retired: Vec<_> = lines.iter().flat_map(|line| line.line.retired.iter().copied()).collect();
+        let decided = lines.last().map(|line| line.line.pos).unwrap_or_default();
+        let archived = self.record.archive(partition, lines).await?;
+        if archived.gaps > 0 || archived.lost > 0 {
+            tracing::warn!(partition = partition.0, gaps = archived.gaps, lost = archived.lost, "journal has gaps");
+        }
+        for dead in &archived.dead {
+            tracing::error!(line.id = %dead.id, input.id = %dead.input, "record refused a journal line");
+        }
+        self.store.trim(partition, end, decided, &retired).await?;
+        // A hint: lists that missed it ask again soon.
+        if let Err(error) = self.store.publish(Channel::Record, Vec::new()).await {
+            tracing::debug!(%error, "record hint not published");
+        }
+        Ok(stored.len())
+    }
+
+    /// Reads the inputs that the lines name. One that is gone, or cannot be read, stays away.
+    async fn add_inputs(&self, partition: Partition, lines: &mut [Line]) -> Result<(), StoreError> {
+        let Some(first) = lines.iter().map(|line| line.line.pos).min() else { return Ok(()) };
+        let Some(last) = lines.iter().map(|line| line.line.pos).max() else { return Ok(()) };
+        let mut found: BTreeMap<Pos, Envelope> = BTreeMap::new();
+        let mut after = before(first);
+        while after < last {
+            let inputs = self.store.read(partition, after, LINES).await?;
+            let Some(end) = inputs.last() else { break };
+            after = end.pos;
+            for input in inputs {
+                if let Ok(envelope) = serde_json::from_slice(&input.payload) {
+                    found.insert(input.pos, envelope);
+                }
+            }
+        }
+        for line in lines {
+            line.input = found.remove(&line.line.pos);
+        }
+        Ok(())
+    }
+}
+
+/// The greatest position below this one.
+fn before(pos: Pos) -> Pos {
+    match pos.n.checked_sub(1) {
+        Some(n) => Pos { ms: pos.ms, n },
+        None => Pos { ms: pos.ms.saturating_sub(1), n: u32::MAX },
+    }
+}

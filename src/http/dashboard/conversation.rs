@@ -1,0 +1,216 @@
+//! One conversation: its spine, who holds it, and what an operator can do.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::access::SignedIn;
+use super::inbox::Which;
+use super::pages::PageError;
+use super::spine::{self, Standing};
+use super::{Dashboard, words};
+use crate::model::decision::Summary;
+use crate::model::entry::{Entry, HolderKind};
+use crate::model::ids::ConversationId;
+use crate::record::EventFilter;
+use crate::store::LogCursor;
+
+/// Entries read at a time; a conversation has 2,000 at most.
+const AT_ONCE: usize = 500;
+
+/// A conversation as it stands.
+pub(super) struct Loaded {
+    pub(super) summary: Summary,
+    pub(super) entries: Vec<Entry>,
+    pub(super) standing: Standing,
+}
+
+/// What a page says beside the conversation: what became of an act, and words not sent.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) notice: String,
+    /// `bad` or `note`.
+    pub(super) tone: &'static str,
+    pub(super) draft: String,
+    pub(super) client_id: String,
+}
+
+/// The page.
+pub(super) async fn page(
+    State(dashboard): State<Dashboard>,
+    operator: SignedIn,
+    Path(id): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Html<String>, PageError> {
+    let loaded = dashboard.load(&id).await?;
+    dashboard.conversation(&operator, &which, &loaded, Said::default()).await
+}
+
+impl Dashboard {
+    /// Reads a conversation: from the store's log, or from the record once the store has forgotten it.
+    pub(super) async fn load(&self, id: &str) -> Result<Loaded, PageError> {
+        let id: ConversationId = id.parse().map_err(|_| PageError::not_found("conversation"))?;
+        let summary = self.record.summary(id).await?.ok_or_else(|| PageError::not_found("conversation"))?;
+        let entries = self.log(id, LogCursor::default()).await?;
+        let standing = Standing::of(&entries);
+        Ok(Loaded { summary, entries, standing })
+    }
+
+    /// Entries after a cursor.
+    pub(super) async fn log(&self, id: ConversationId, after: LogCursor) -> Result<Vec<Entry>, PageError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut cursor = after;
+        loop {
+            let page = self.store.log(id, cursor, AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { break };
+            cursor = *last;
+            let full = page.len() == AT_ONCE;
+            for (_, payload) in page {
+                entries.push(serde_json::from_slice(&payload).map_err(PageError::internal)?);
+            }
+            if !full {
+                break;
+            }
+        }
+        if entries.is_empty() && after == LogCursor::default() {
+            entries = self.record.entries(id, 0, crate::model::customer::MAX_ENTRIES).await?;
+        }
+        Ok(entries)
+    }
+
+    /// The whole page.
+    pub(super) async fn conversation(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        loaded: &Loaded,
+        said: Said,
+    ) -> Result<Html<String>, PageError> {
+        let Loaded { summary, entries, standing } = loaded;
+        let list = self.list(operator, which, Some(summary.id)).await?;
+        let known = self.record.known(&summary.customer).await?;
+        let name = words::customer(&summary.customer, known.as_ref().and_then(|known| known.name.as_deref()));
+        let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
+        let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
+        let events = self.record.recent_events(&filter, None, 8).await?.items;
+        let events: Vec<Value> = events
+            .iter()
+            .map(|event| {
+                let href = format!("/operator/events/{}", event.id);
+                json!({ "href": href, "kind": words::plain(&event.kind), "at": words::stamp(event.received_at) })
+            })
+            .collect();
+        let traits: Vec<Value> = known
+            .map(|known| known.traits)
+            .unwrap_or_default()
+            .into_iter()
+            .take(30)
+            .map(|(key, value)| json!({ "name": words::plain(&key), "value": short(&value) }))
+            .collect();
+        let values = json!({
+            "list": list,
+            "live": format!("/operator/live?{}&conversation={}&after={cursor}", which.query(), summary.id),
+            "query": which.query(),
+            "id": summary.id.to_string(),
+            "name": name,
+            "customer": words::actor(&summary.customer),
+            "playbook": words::plain(&summary.playbook),
+            "why": summary.why,
+            "created": words::stamp(summary.created_at),
+            "outcome": standing.outcome,
+            "rows": spine::rows(entries, &standing.unknown, &name),
+            "traits": traits,
+            "events": events,
+            "hand": self.hand(operator, which, summary, standing),
+            "view": which.name(),
+            "composer": composer(operator, summary, standing, said),
+        });
+        self.page(operator, "conversation.html", "inbox", values).await
+    }
+
+    /// Who holds it and what can be done about that.
+    pub(super) fn hand(&self, operator: &SignedIn, which: &Which, summary: &Summary, standing: &Standing) -> Value {
+        let mine = is_mine(operator, summary, standing);
+        let (mark, title, text) = match (standing.closed, standing.holder) {
+            (Some(outcome), _) => ("sys", "Closed.".to_owned(), spine::outcome_words(outcome).to_owned()),
+            (None, HolderKind::Operator) if mine => {
+                ("op", "You have the conversation.".to_owned(), "The assistant is silent.".to_owned())
+            }
+            (None, HolderKind::Operator) => {
+                let name = if standing.name.is_empty() { "Another operator" } else { standing.name.as_str() };
+                ("op", format!("{} has the conversation.", words::plain(name)), "The assistant is silent.".to_owned())
+            }
+            (None, HolderKind::Queue) => {
+                let why = if standing.handoff.is_empty() { String::new() } else { words::plain(&standing.handoff) };
+                ("bad", "Waits for a person.".to_owned(), why)
+            }
+            (None, HolderKind::Assistant) if standing.is_seen => {
+                ("ai", "The assistant has the conversation.".to_owned(), String::new())
+            }
+            (None, HolderKind::Assistant) => ("ev", "Not seen by the customer yet.".to_owned(), String::new()),
+        };
+        json!({
+            "id": summary.id.to_string(), "mark": mark, "title": title, "text": text,
+            "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
+            "view": which.name(),
+        })
+    }
+
+    /// The answer to an act: the page again, with what is to be said.
+    pub(super) async fn conversation_with(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        id: &str,
+        status: StatusCode,
+        said: Said,
+    ) -> Result<Response, PageError> {
+        let loaded = self.load(id).await?;
+        Ok((status, self.conversation(operator, which, &loaded, said).await?).into_response())
+    }
+
+    /// The composer alone.
+    pub(super) async fn composer_with(
+        &self,
+        operator: &SignedIn,
+        id: &str,
+        status: StatusCode,
+        said: Said,
+    ) -> Result<Response, PageError> {
+        let loaded = self.load(id).await?;
+        let composer = composer(operator, &loaded.summary, &loaded.standing, said);
+        let html = self.pages.render("_composer.html", &json!({ "composer": composer }))?;
+        Ok((status, Html(html)).into_response())
+    }
+}
+
+/// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
+pub(super) fn composer(operator: &SignedIn, summary: &Summary, standing: &Standing, said: Said) -> Value {
+    let random: [u8; 18] = rand::random();
+    let client_id = if said.client_id.is_empty() { URL_SAFE_NO_PAD.encode(random) } else { said.client_id };
+    json!({
+        "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
+        "notice": said.notice, "tone": said.tone,
+        "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
+    })
+}
+
+/// Whether this operator holds the conversation. The log names operators as customers see them; the record knows ids
+/// but may lag, so it counts where it speaks of the same change of hands.
+fn is_mine(operator: &SignedIn, summary: &Summary, standing: &Standing) -> bool {
+    if standing.closed.is_some() || standing.holder != HolderKind::Operator {
+        return false;
+    }
+    match &summary.operator {
+        Some(holder) if summary.holder_n == standing.holder_n => holder.id == operator.account.id,
+        _ => standing.name == operator.account.name,
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    words::plain(&text.chars().take(200).collect::<String>())
+}

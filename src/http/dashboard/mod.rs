@@ -1,0 +1,178 @@
+//! The dashboard: what operators see and do. All of it lies below `/operator/` and reads without JavaScript.
+//!
+//! Not here: what an act comes to (`engine::decide`); a page appends an input and shows the answer.
+
+mod access;
+mod acts;
+mod assets;
+mod attempts;
+mod conversation;
+mod events;
+mod inbox;
+mod live;
+mod pages;
+mod playbooks;
+mod sign_in;
+mod spine;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::engine::inbox::Inbox;
+use crate::model::time::Millis;
+use crate::record::Record;
+use crate::store::Store;
+
+use attempts::Attempts;
+use pages::Pages;
+
+/// The largest form that is read, in bytes.
+const MAX_FORM: usize = 64 * 1024;
+
+/// How the dashboard is reached and how long a session lasts.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How long a session lasts from signing in.
+    pub session: Millis,
+    /// What stands before this server.
+    pub front: Front,
+    /// Live pages at a time; more get 503 and show themselves still.
+    pub live_pages: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { session: Millis::hours(7 * 24), front: Front::Nothing, live_pages: 500 }
+    }
+}
+
+/// What stands before this server, and so whose word counts for scheme and address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Front {
+    /// Nothing: forwarded headers are anybody's.
+    #[default]
+    Nothing,
+    /// A proxy of ours: `x-forwarded-proto` and the last of `x-forwarded-for` are its word.
+    Proxy,
+}
+
+/// Names the closest type of event that something listens to.
+pub type Nearest = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// How far the record is behind the store, where that is worth saying.
+pub type Lag = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;
+
+/// The playbooks in force, and pausing them.
+pub trait Playbooks: Send + Sync + 'static {
+    /// All, in order of name.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<PlaybookRow>, String>>;
+
+    /// Pauses or resumes one; an error is a sentence for the page.
+    fn set(&self, name: &str, state: PlaybookState) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// A playbook as the page lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaybookRow {
+    /// Its name.
+    pub name: String,
+    /// Types of events that it hears.
+    pub hears: Vec<String>,
+    /// Whether it opens conversations now.
+    pub state: PlaybookState,
+}
+
+/// Whether a playbook opens conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaybookState {
+    /// It does.
+    Running,
+    /// It does not, for now.
+    Paused,
+}
+
+/// What the dashboard needs.
+pub struct Parts {
+    /// Lists, events, accounts.
+    pub record: Record,
+    /// Logs and hints.
+    pub store: Arc<dyn Store>,
+    /// The way in.
+    pub inbox: Inbox,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// How it is reached.
+    pub settings: Settings,
+    /// The closest type that something listens to.
+    pub nearest: Nearest,
+    /// How far lists and events are behind.
+    pub lag: Lag,
+    /// The playbooks.
+    pub playbooks: Arc<dyn Playbooks>,
+    /// Ends live pages when the server drains.
+    pub closing: CancellationToken,
+}
+
+/// The dashboard, ready to serve. Cheap to clone.
+#[derive(Clone)]
+pub struct Dashboard {
+    parts: Arc<Parts>,
+    pages: Arc<Pages>,
+    attempts: Arc<Attempts>,
+    live: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for Dashboard {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Dashboard {
+    /// Compiles the templates.
+    ///
+    /// # Errors
+    /// A template of this build that does not compile; for the log.
+    pub fn new(parts: Parts) -> anyhow::Result<Dashboard> {
+        let live = Arc::new(Semaphore::new(parts.settings.live_pages));
+        let pages = Arc::new(Pages::compile()?);
+        Ok(Dashboard { parts: Arc::new(parts), pages, attempts: Arc::new(Attempts::default()), live })
+    }
+}
+
+/// Every route of the dashboard.
+pub fn routes(dashboard: Dashboard) -> Router {
+    Router::new()
+        .route("/operator", get(|| async { Redirect::permanent("/operator/") }))
+        .route("/operator/", get(inbox::page))
+        .route("/operator/sign-in", get(sign_in::form).post(sign_in::sign_in))
+        .route("/operator/sign-out", post(sign_in::sign_out))
+        .route("/operator/live", get(live::stream))
+        .route("/operator/conversations/{id}", get(conversation::page))
+        .route("/operator/conversations/{id}/claim", post(acts::claim))
+        .route("/operator/conversations/{id}/release", post(acts::release))
+        .route("/operator/conversations/{id}/say", post(acts::say))
+        .route("/operator/conversations/{id}/close", post(acts::close))
+        .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))
+        .route("/operator/events", get(events::list))
+        .route("/operator/events/{id}", get(events::page))
+        .route("/operator/playbooks", get(playbooks::page))
+        .route("/operator/playbooks/{name}/pause", post(playbooks::pause))
+        .route("/operator/playbooks/{name}/resume", post(playbooks::resume))
+        .route("/operator/static/{*path}", get(assets::file))
+        .route("/operator/{*rest}", get(pages::not_found))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(axum::middleware::map_response(access::protect))
+        .with_state(dashboard)
+}

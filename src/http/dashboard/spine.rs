@@ -1,0 +1,324 @@
+//! The spine: every entry of a conversation as a line that people read.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::words;
+use crate::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind, Verdict};
+use crate::model::ids::CallId;
+
+/// The most of a payload that a page shows, in characters.
+const MOST_SHOWN: usize = 20_000;
+
+/// A line of the spine.
+#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+pub(super) struct Row {
+    n: u32,
+    /// Date and time.
+    at: String,
+    /// Time of day.
+    clock: String,
+    /// Who or what, as a shape.
+    glyph: &'static str,
+    /// The class of its colour.
+    mark: &'static str,
+    /// `words`, `sys` or `note`.
+    lane: &'static str,
+    who: String,
+    /// A few words in the line itself.
+    title: String,
+    /// An id or a type, in mono.
+    code: String,
+    /// What follows it.
+    tail: String,
+    /// Words; shown as text, in their own direction.
+    text: String,
+    choices: Vec<String>,
+    /// A short state with the class of its colour.
+    pill: String,
+    pill_mark: &'static str,
+    /// Where more is to be seen.
+    href: String,
+    href_text: String,
+    /// What a click unfolds.
+    detail: String,
+    /// The call that a person has to settle.
+    settle: Option<u32>,
+}
+
+/// Where a conversation stands, by its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) holder: HolderKind,
+    /// The operator's name, where one holds.
+    pub(super) name: String,
+    /// `n` of the last `holder` entry; 0 where none.
+    pub(super) holder_n: u32,
+    pub(super) is_seen: bool,
+    pub(super) closed: Option<OutcomeKind>,
+    /// What it came to, in words; empty where that is open.
+    pub(super) outcome: String,
+    pub(super) handoff: String,
+    /// Calls whose end nobody knows, with the operation.
+    pub(super) unknown: BTreeMap<CallId, String>,
+}
+
+impl Standing {
+    pub(super) fn of(entries: &[Entry]) -> Standing {
+        let mut standing = Standing {
+            holder: HolderKind::Assistant,
+            name: String::new(),
+            holder_n: 0,
+            is_seen: false,
+            closed: None,
+            outcome: String::new(),
+            handoff: String::new(),
+            unknown: BTreeMap::new(),
+        };
+        for entry in entries {
+            standing.add(entry);
+        }
+        standing
+    }
+
+    pub(super) fn add(&mut self, entry: &Entry) {
+        self.is_seen |= entry.by == By::Customer;
+        match &entry.kind {
+            Kind::Opened {} => self.is_seen = true,
+            Kind::Holder { holder, name } => {
+                self.holder = *holder;
+                self.name = name.clone().unwrap_or_default();
+                self.holder_n = entry.n;
+            }
+            Kind::Handoff { reason, .. } => self.handoff = reason.clone(),
+            Kind::Outcome { outcome, value } => self.outcome = outcome_line(*outcome, value.as_ref()),
+            Kind::Closed { outcome } => {
+                self.closed = Some(*outcome);
+                if self.outcome.is_empty() {
+                    self.outcome = outcome_line(*outcome, None);
+                }
+            }
+            Kind::Call { call_id, name, state: CallState::Unknown, .. } => {
+                self.unknown.insert(*call_id, name.clone());
+            }
+            Kind::Call { call_id, .. } => {
+                self.unknown.remove(call_id);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The lines of entries. `unknown` are the calls that can be settled now; `customer` is what the customer is called.
+pub(super) fn rows(entries: &[Entry], unknown: &BTreeMap<CallId, String>, customer: &str) -> Vec<Row> {
+    entries.iter().map(|entry| row(entry, unknown, customer)).collect()
+}
+
+fn row(entry: &Entry, unknown: &BTreeMap<CallId, String>, customer: &str) -> Row {
+    let (glyph, mark, who) = match entry.by {
+        By::Customer => ("\u{25cb}", "cu", customer.to_owned()),
+        By::Assistant => ("\u{25cf}", "ai", "Assistant".to_owned()),
+        By::Operator => ("\u{25a0}", "op", "Operator".to_owned()),
+        By::System => ("\u{2504}", "sys", String::new()),
+    };
+    let base = Row {
+        n: entry.n,
+        at: words::stamp(entry.at),
+        clock: words::clock(entry.at),
+        glyph,
+        mark,
+        lane: "sys",
+        who,
+        ..Row::default()
+    };
+    match &entry.kind {
+        Kind::Message { text, choices, choice, name, .. } => Row {
+            lane: "words",
+            who: name.as_deref().map(words::plain).unwrap_or(base.who.clone()),
+            title: if choice.is_some() { "chose".to_owned() } else { String::new() },
+            text: text.clone(),
+            choices: choices.iter().map(|choice| choice.label.clone()).collect(),
+            ..base
+        },
+        Kind::Note { text, name } => Row {
+            glyph: "\u{270e}",
+            mark: "op",
+            lane: "note",
+            who: format!("Note by {}", words::plain(name)),
+            title: "only your team sees this".to_owned(),
+            text: text.clone(),
+            ..base
+        },
+        Kind::Confirm { call_id, summary, args } => Row {
+            lane: "words",
+            title: "asks before it acts".to_owned(),
+            text: summary.clone(),
+            pill: format!("call {call_id}"),
+            pill_mark: "ai",
+            detail: pretty(&Value::Object(args.clone())),
+            ..base
+        },
+        Kind::Call { call_id, name, state, args, result, problem, .. } => Row {
+            settle: unknown.contains_key(call_id).then_some(call_id.0).filter(|_| *state == CallState::Unknown),
+            ..call(base, *call_id, name, *state, args, result, problem.as_deref())
+        },
+        other => line(base, other),
+    }
+}
+
+/// What is one line and no words of anybody.
+fn line(base: Row, kind: &Kind) -> Row {
+    match kind {
+        Kind::Event { event, envelope } => Row {
+            glyph: "\u{25c6}",
+            mark: "ev",
+            code: words::plain(&envelope.kind),
+            tail: format!("from {}", words::plain(&envelope.source)),
+            href: format!("/operator/events/{event}"),
+            href_text: "what became of it".to_owned(),
+            detail: pretty(&envelope.data),
+            ..base
+        },
+        Kind::Verdict { playbook, verdict } => {
+            let text = match verdict {
+                Verdict::Waiting => "waits to be seen, by the playbook",
+                Verdict::Joined => "joined what was there, by the playbook",
+                _ => "decided, by the playbook",
+            };
+            Row { glyph: "\u{25c6}", mark: "ev", title: text.to_owned(), code: words::plain(playbook), ..base }
+        }
+        Kind::Opened {} => Row { glyph: "\u{25cb}", mark: "cu", title: "the customer saw it".to_owned(), ..base },
+        Kind::Fact { name, value, problem } => Row {
+            mark: "ai",
+            title: "fact".to_owned(),
+            code: words::plain(name),
+            pill: problem.as_deref().map(words::plain).unwrap_or_default(),
+            pill_mark: "bad",
+            detail: pretty(value),
+            ..base
+        },
+        Kind::Step { step, model, tokens, calls, problem, .. } => {
+            let names: Vec<String> = calls.iter().map(|call| words::plain(&call.proposal.operation)).collect();
+            let asks = if names.is_empty() { String::new() } else { format!(", asks for {}", names.join(", ")) };
+            let detail = if calls.is_empty() { String::new() } else { pretty_of(calls) };
+            Row {
+                mark: "ai",
+                title: format!("step {step}, {tokens} tokens{asks}"),
+                code: words::plain(model),
+                pill: problem.as_deref().map(words::plain).unwrap_or_default(),
+                pill_mark: "bad",
+                detail,
+                ..base
+            }
+        }
+        Kind::Handoff { reason, summary } => Row {
+            glyph: "\u{25a0}",
+            mark: "op",
+            title: format!("a person is needed: {}", words::plain(reason)),
+            text: summary.clone(),
+            ..base
+        },
+        Kind::Holder { holder, name } => {
+            let (glyph, mark, title) = match (holder, name) {
+                (HolderKind::Assistant, _) => ("\u{25cf}", "ai", "the assistant answers from here".to_owned()),
+                (HolderKind::Queue, _) => ("\u{25a0}", "op", "waits for a person from here".to_owned()),
+                (HolderKind::Operator, name) => {
+                    let name = words::plain(name.as_deref().unwrap_or("an operator"));
+                    ("\u{25a0}", "op", format!("{name}, a person, answers from here"))
+                }
+            };
+            Row { glyph, mark, title, ..base }
+        }
+        Kind::Confirmed { call_id, approve, .. } => Row {
+            glyph: "\u{25cb}",
+            mark: "cu",
+            title: if *approve { "approved" } else { "declined" }.to_owned(),
+            pill: format!("call {call_id}"),
+            pill_mark: "ai",
+            ..base
+        },
+        Kind::Outcome { outcome, value } => {
+            let title = format!("outcome: {}", outcome_line(*outcome, value.as_ref()));
+            Row { glyph: "\u{25c6}", mark: "ok", title, ..base }
+        }
+        Kind::Rated { score, comment, .. } => Row {
+            glyph: "\u{25cb}",
+            mark: "cu",
+            title: format!("rated {score} of 5"),
+            text: comment.clone().unwrap_or_default(),
+            ..base
+        },
+        Kind::Closed { outcome } => {
+            Row { glyph: "\u{2500}", mark: "sys", title: format!("closed: {}", outcome_words(*outcome)), ..base }
+        }
+        // Words of somebody; the caller has their lines.
+        Kind::Message { .. } | Kind::Note { .. } | Kind::Confirm { .. } | Kind::Call { .. } => base,
+    }
+}
+
+fn call(
+    base: Row,
+    id: CallId,
+    name: &str,
+    state: CallState,
+    args: &Map<String, Value>,
+    result: &Value,
+    problem: Option<&str>,
+) -> Row {
+    let (mark, pill_mark, pill) = match state {
+        CallState::Done => ("ai", "ok", "done"),
+        CallState::Failed => ("bad", "bad", "failed"),
+        CallState::Refused => ("ai", "warn", "refused"),
+        CallState::Unknown => ("bad", "bad", "unknown"),
+    };
+    let mut inside = Map::new();
+    inside.insert("args".to_owned(), Value::Object(args.clone()));
+    if !result.is_null() {
+        inside.insert("result".to_owned(), result.clone());
+    }
+    Row {
+        glyph: if mark == "bad" { "\u{25b2}" } else { "\u{2504}" },
+        mark,
+        title: format!("call {id}"),
+        code: words::plain(name),
+        text: problem.unwrap_or_default().to_owned(),
+        pill: pill.to_owned(),
+        pill_mark,
+        detail: pretty(&Value::Object(inside)),
+        ..base
+    }
+}
+
+/// An outcome in words, with what it was worth.
+fn outcome_line(outcome: OutcomeKind, value: Option<&Value>) -> String {
+    let value = value.map(|value| format!(", worth {}", words::plain(&value.to_string())));
+    format!("{}{}", outcome_words(outcome), value.unwrap_or_default())
+}
+
+/// An outcome in words.
+pub(super) fn outcome_words(outcome: OutcomeKind) -> &'static str {
+    match outcome {
+        OutcomeKind::Goal => "goal reached",
+        OutcomeKind::Resolved => "resolved by the assistant",
+        OutcomeKind::Abandoned => "the customer left",
+        OutcomeKind::Expired => "not seen in time",
+        OutcomeKind::ClosedByOperator => "closed by a person",
+        OutcomeKind::Failed => "could not go on",
+    }
+}
+
+/// JSON for reading; bounded, nothing for null.
+pub(super) fn pretty(value: &Value) -> String {
+    if value.is_null() { String::new() } else { pretty_of(value) }
+}
+
+fn pretty_of(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let mut shown: String = text.chars().take(MOST_SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push_str("\n\u{2026}");
+    }
+    shown
+}

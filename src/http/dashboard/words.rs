@@ -1,0 +1,95 @@
+//! How things are called on pages: customers, times, waits, ids from outside.
+
+use crate::model::ids::ActorId;
+use crate::model::time::{Millis, Ms};
+
+/// An id or name from outside, safe to stand in a line: what is invisible or turns the direction of text is written out.
+pub(super) fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars().take(1_024) {
+        let turns =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || turns {
+            shown.push_str(&format!("\u{27e8}U+{:04X}\u{27e9}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// What a customer is called: the name where it is known, else the id; of an anonymous one only the beginning, for the
+/// id is a secret.
+pub(super) fn customer(actor: &ActorId, name: Option<&str>) -> String {
+    match (name, actor.user_id()) {
+        (Some(name), _) => plain(name),
+        (None, Some(id)) => plain(id),
+        (None, None) => {
+            let id = actor.as_str().strip_prefix("anon:").unwrap_or_default();
+            format!("Visitor {}", plain(&id.chars().take(4).collect::<String>()))
+        }
+    }
+}
+
+/// The id itself, masked where it is a secret.
+pub(super) fn actor(actor: &ActorId) -> String {
+    plain(&actor.masked())
+}
+
+/// How long ago, in one unit: `12 s`, `4 m`, `3 h`, `9 d`.
+pub(super) fn ago(since: Ms, now: Ms) -> String {
+    length(now.since(since))
+}
+
+/// A length of time in one unit.
+pub(super) fn length(length: Millis) -> String {
+    match length.0 / 1_000 {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} m", seconds / 60),
+        seconds @ 3_600..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// The time of day in UTC, `09:14:02`.
+pub(super) fn clock(at: Ms) -> String {
+    at.to_string().get(11..19).unwrap_or_default().to_owned()
+}
+
+/// Date and time in UTC, `2026-11-24 09:14:02`.
+pub(super) fn stamp(at: Ms) -> String {
+    at.to_string().get(..19).unwrap_or_default().replace('T', " ")
+}
+
+/// A name of a closed list, as words: `not_matched` is "not matched".
+pub(super) fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_the_direction_of_text_is_written_out() {
+        assert_eq!(plain("a\u{202e}b\n"), "a\u{27e8}U+202E\u{27e9}b\u{27e8}U+000A\u{27e9}");
+        assert_eq!(plain("Ümläut 😀"), "Ümläut 😀");
+    }
+
+    #[test]
+    fn an_anonymous_customer_is_shown_by_the_beginning_of_the_id() {
+        let secret = ActorId::anonymous("7f3c0123456789abcdef");
+        assert_eq!(customer(&secret, None), "Visitor 7f3c");
+        assert_eq!(customer(&ActorId::user("42"), Some("Ana")), "Ana");
+        assert!(!actor(&secret).contains("0123"));
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(ago(Ms(0), Ms(59_999)), "59 s");
+        assert_eq!(ago(Ms(0), Ms(3_599_000)), "59 m");
+        assert_eq!(ago(Ms(5), Ms(0)), "0 s");
+        assert_eq!(clock(Ms(1_764_000_000_000)), "16:00:00");
+        assert_eq!(stamp(Ms(1_764_000_000_000)), "2025-11-24 16:00:00");
+    }
+}

@@ -1,0 +1,263 @@
+//! Conversations as lists show them, and their entries once the store has forgotten them.
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::page::{MOST, Page, after, containing};
+use super::rows::{Cell, bind, number};
+use super::views::name_of;
+use super::{Record, RecordError};
+use crate::model::decision::{Summary, SummaryState};
+use crate::model::entry::{Entry, HolderKind};
+use crate::model::ids::{ActorId, ConversationId};
+use crate::model::time::Ms;
+
+/// Counts in tabs go no further: "999+" says enough, and counting stays cheap.
+const MOST_COUNTED: i64 = 1_000;
+
+/// Which conversations a list shows; all that is set must hold.
+#[derive(Debug, Clone, Default)]
+pub struct ConversationFilter {
+    /// The inbox's view.
+    pub view: View,
+    /// This customer's.
+    pub customer: Option<ActorId>,
+    /// In this state.
+    pub state: Option<SummaryState>,
+    /// Held by these.
+    pub holder: Option<HolderKind>,
+    /// Of this playbook.
+    pub playbook: Option<String>,
+    /// With this in customer, key, playbook or words; taken as it is, 200 characters at most.
+    pub search: Option<String>,
+}
+
+/// A view of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum View {
+    /// All that are listed, the latest change first.
+    #[default]
+    All,
+    /// Those that need a person, and those that this operator holds; who waits longest first.
+    NeedsPerson {
+        /// The operator's id.
+        operator: String,
+    },
+    /// Open, with the assistant.
+    Assistant,
+    /// Not yet seen by the customer.
+    Waiting,
+    /// Ended.
+    Closed,
+}
+
+/// How many conversations each view has; none for "more than can be counted cheaply".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ViewCounts {
+    /// Those that need a person, and those held.
+    pub needs_person: Option<u32>,
+    /// Open, with the assistant.
+    pub assistant: Option<u32>,
+    /// Not yet seen.
+    pub waiting: Option<u32>,
+    /// Ended.
+    pub closed: Option<u32>,
+    /// All.
+    pub all: Option<u32>,
+}
+
+/// A row of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The conversation.
+    pub summary: Summary,
+    /// What the customer is called, where that is known.
+    pub name: Option<String>,
+    /// The last words that the customer could see.
+    pub last: Option<LastWords>,
+    /// Since when it needs a person.
+    pub needs_since: Option<Ms>,
+}
+
+/// The last words of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastWords {
+    /// Who spoke: `customer`, `assistant`, `operator` or `system`.
+    pub by: String,
+    /// The first 200 characters.
+    pub text: String,
+    /// When.
+    pub at: Ms,
+}
+
+const LISTED: &str = "select c.summary, p.name, c.last_by, c.last_text, c.last_at, c.needs_since, \
+                      coalesce(c.needs_since, c.updated_at), c.updated_at \
+                      from conversation c left join customer p on p.id = c.customer";
+
+impl Record {
+    /// A conversation as lists show it, listed or not.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn summary(&self, id: ConversationId) -> Result<Option<Summary>, RecordError> {
+        let row = sqlx::query("select summary from conversation where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.read())
+            .await
+            .map_err(|e| self.failed(e))?;
+        let Some(row) = row else { return Ok(None) };
+        let text: String = row.try_get(0).map_err(|e| self.failed(e))?;
+        serde_json::from_str(&text).map(Some).map_err(|e| self.corrupt(e))
+    }
+
+    /// A page of conversations.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn conversations(
+        &self,
+        filter: &ConversationFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Listed>, RecordError> {
+        let limit = limit.clamp(1, MOST);
+        let longest_first = matches!(filter.view, View::NeedsPerson { .. });
+        let mut wanted = conditions(filter);
+        let (sort, order) =
+            if longest_first { ("coalesce(c.needs_since, c.updated_at)", "asc") } else { ("c.updated_at", "desc") };
+        if let Some((at, id)) = after(cursor) {
+            let than = if longest_first { ">" } else { "<" };
+            let (a, b, c) = (wanted.next(Cell::Int(at)), wanted.next(Cell::Int(at)), wanted.next(Cell::Text(id)));
+            wanted.parts.push(format!("({sort} {than} {a} or ({sort} = {b} and c.id {than} {c}))"));
+        }
+        let most = wanted.next(Cell::Int(i64::from(limit) + 1));
+        let sql =
+            format!("{LISTED} where {} order by {sort} {order}, c.id {order} limit {most}", wanted.parts.join(" and "));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for cell in wanted.cells {
+            query = bind(query, cell);
+        }
+        let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
+        let items = rows.iter().map(|row| self.listed(row)).collect::<Result<Vec<_>, _>>()?;
+        let page =
+            Page::cut(items, limit, |(_, sort, updated)| (if longest_first { *sort } else { *updated }, String::new()));
+        // The cursor needs the id as well, which stands in the summary.
+        let last = page.items.last().map(|(listed, ..)| listed.summary.id.to_string());
+        let cursor = page.cursor.zip(last).map(|(at, id)| format!("{at}{id}"));
+        Ok(Page { items: page.items.into_iter().map(|(listed, ..)| listed).collect(), cursor })
+    }
+
+    /// How many conversations each view of the inbox has.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn counts(&self, operator: &str) -> Result<ViewCounts, RecordError> {
+        let needs = View::NeedsPerson { operator: operator.to_owned() };
+        Ok(ViewCounts {
+            needs_person: self.count(needs).await?,
+            assistant: self.count(View::Assistant).await?,
+            waiting: self.count(View::Waiting).await?,
+            closed: self.count(View::Closed).await?,
+            all: self.count(View::All).await?,
+        })
+    }
+
+    async fn count(&self, view: View) -> Result<Option<u32>, RecordError> {
+        let mut wanted = conditions(&ConversationFilter { view, ..ConversationFilter::default() });
+        let most = wanted.next(Cell::Int(MOST_COUNTED));
+        let sql = format!(
+            "select count(*) from (select 1 from conversation c where {} limit {most}) counted",
+            wanted.parts.join(" and ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for cell in wanted.cells {
+            query = bind(query, cell);
+        }
+        let counted: i64 =
+            query.fetch_one(self.read()).await.and_then(|row| row.try_get(0)).map_err(|e| self.failed(e))?;
+        Ok(u32::try_from(counted).ok().filter(|_| counted < MOST_COUNTED))
+    }
+
+    /// Entries of a conversation after number `n`, in order.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn entries(&self, id: ConversationId, after: u32, limit: u32) -> Result<Vec<Entry>, RecordError> {
+        let rows = sqlx::query("select entry from entry where conversation = $1 and n > $2 order by n limit $3")
+            .bind(id.to_string())
+            .bind(i64::from(after))
+            .bind(i64::from(limit))
+            .fetch_all(self.read())
+            .await
+            .map_err(|e| self.failed(e))?;
+        rows.iter()
+            .map(|row| {
+                let text: String = row.try_get(0).map_err(|e| self.failed(e))?;
+                serde_json::from_str(&text).map_err(|e| self.corrupt(e))
+            })
+            .collect()
+    }
+
+    fn listed(&self, row: &AnyRow) -> Result<(Listed, i64, i64), RecordError> {
+        let read = || -> Result<_, sqlx::Error> {
+            let summary: String = row.try_get(0)?;
+            let by: Option<String> = row.try_get(2)?;
+            let text: Option<String> = row.try_get(3)?;
+            let at: Option<i64> = row.try_get(4)?;
+            let last = by.zip(text).zip(at).map(|((by, text), at)| LastWords { by, text, at: Ms(number(at)) });
+            let needs: Option<i64> = row.try_get(5)?;
+            Ok((summary, row.try_get(1)?, last, needs, row.try_get::<i64, _>(6)?, row.try_get::<i64, _>(7)?))
+        };
+        let (summary, name, last, needs, sort, updated) = read().map_err(|e| self.failed(e))?;
+        let summary = serde_json::from_str(&summary).map_err(|e| self.corrupt(e))?;
+        Ok((Listed { summary, name, last, needs_since: needs.map(|at| Ms(number(at))) }, sort, updated))
+    }
+}
+
+/// Conditions with the values of their parameters, numbered from 1.
+struct Wanted {
+    parts: Vec<String>,
+    cells: Vec<Cell>,
+}
+
+impl Wanted {
+    fn next(&mut self, cell: Cell) -> String {
+        self.cells.push(cell);
+        format!("${}", self.cells.len())
+    }
+}
+
+fn conditions(filter: &ConversationFilter) -> Wanted {
+    let mut wanted = Wanted { parts: vec!["c.listed = 1".to_owned()], cells: Vec::new() };
+    match &filter.view {
+        View::All => {}
+        View::NeedsPerson { operator } => {
+            let me = wanted.next(Cell::Text(operator.clone()));
+            wanted.parts.push(format!("(c.needs_since is not null or (c.operator = {me} and c.state <> 'closed'))"));
+        }
+        View::Assistant => wanted.parts.push("c.holder = 'assistant' and c.state = 'open'".to_owned()),
+        View::Waiting => wanted.parts.push("c.state = 'waiting'".to_owned()),
+        View::Closed => wanted.parts.push("c.state = 'closed'".to_owned()),
+    }
+    let same = [
+        ("c.customer", filter.customer.as_ref().map(ToString::to_string)),
+        ("c.state", filter.state.as_ref().map(name_of)),
+        ("c.holder", filter.holder.as_ref().map(name_of)),
+        ("c.playbook", filter.playbook.clone()),
+    ];
+    for (column, value) in same {
+        if let Some(value) = value {
+            let parameter = wanted.next(Cell::Text(value));
+            wanted.parts.push(format!("{column} = {parameter}"));
+        }
+    }
+    if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let [a, b, c, d] = std::array::from_fn(|_| wanted.next(Cell::Text(containing(search))));
+        wanted.parts.push(format!(
+            "(lower(c.customer) like {a} escape '!' or lower(c.playbook) like {b} escape '!' \
+             or exists (select 1 from customer s where s.id = c.customer and s.search like {c} escape '!') \
+             or exists (select 1 from entry e where e.conversation = c.id and e.words like {d} escape '!'))"
+        ));
+    }
+    wanted
+}

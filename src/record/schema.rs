@@ -1,0 +1,30 @@
+//! The tables, as `migrations/` makes them; the files are inside the binary.
+
+use std::borrow::Cow;
+
+use sqlx::AnyPool;
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use super::{RecordError, classify};
+
+/// Version, name and text of each migration, oldest first. Released ones are never edited.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "record", include_str!("../../migrations/0001_record.sql"))];
+
+/// Brings the tables up to date.
+pub(super) async fn migrate(pool: &AnyPool, place: &str) -> Result<(), RecordError> {
+    let migrations = MIGRATIONS
+        .iter()
+        .map(|(version, name, sql)| {
+            Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, (*sql).into_sql_str(), false)
+        })
+        .collect();
+    match Migrator::with_migrations(migrations).run(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(found) | MigrateError::VersionMismatch(found)) => {
+            Err(RecordError::Newer { found, place: place.to_owned() })
+        }
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => Err(classify(error, place)),
+        Err(other) => Err(RecordError::Corrupt { place: place.to_owned(), cause: other.to_string() }),
+    }
+}

@@ -1,0 +1,95 @@
+#!lua
+-- Appends inputs of one partition. Without `allow-oom`: where memory is short, intake is what stops.
+-- KEYS: in, at, fx, journal, dead, wake, and every slot of `seen`.
+-- ARGV: partition, dedupe window in ms, bounds of inbox, effects, journal, dead letters and keys, 1 to write in any
+--       case; then for each input: 1 if bounded, its key or '', its payload.
+-- Answers the bound that is met, or '' and for each input its position and 1 if it is new.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local hour = math.floor(now / 3600000)
+local window = tonumber(ARGV[2])
+local slots = #KEYS - 6
+local count = (#ARGV - 8) / 3
+
+-- Keys, each once, and the first input that has it.
+local first, keys = {}, {}
+for i = 1, count do
+  local key = ARGV[7 + i * 3]
+  if key ~= '' and not first[key] then
+    first[key] = i
+    keys[#keys + 1] = key
+  end
+end
+
+-- Where they came before, within the window: the last time of it.
+local known = {}
+for slot = 7, #KEYS do
+  for from = 1, #keys, 1000 do
+    local upto = math.min(from + 999, #keys)
+    local found = redis.call('HMGET', KEYS[slot], unpack(keys, from, upto))
+    for k = from, upto do
+      local pos = found[k - from + 1]
+      if pos then
+        local ms = tonumber(string.match(pos, '^%d+'))
+        if now - ms < window and (not known[keys[k]] or ms > known[keys[k]].ms) then
+          known[keys[k]] = {ms = ms, pos = pos}
+        end
+      end
+    end
+  end
+end
+
+local at = redis.call('HMGET', KEYS[2], 'added', 'decided')
+local added = tonumber(at[1] or 0)
+local bounded, keyed = false, false
+for i = 1, count do
+  local key = ARGV[7 + i * 3]
+  if ARGV[6 + i * 3] == '1' and (key == '' or (first[key] == i and not known[key])) then
+    bounded = true
+    keyed = keyed or key ~= ''
+  end
+end
+if bounded then
+  if added - tonumber(at[2] or 0) >= tonumber(ARGV[3]) then return {'the inbox'} end
+  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'the list of effects'} end
+  if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[5]) then return {'the journal'} end
+  if redis.call('XLEN', KEYS[5]) >= tonumber(ARGV[6]) then return {'the list of dead letters'} end
+end
+if keyed then
+  local kept = 0
+  for slot = 7, #KEYS do kept = kept + redis.call('HLEN', KEYS[slot]) end
+  if kept >= tonumber(ARGV[7]) then return {'the memory of dedupe keys'} end
+end
+
+-- From here on it is written.
+local answer, fresh = {''}, false
+local slot = KEYS[7 + hour % slots]
+for i = 1, count do
+  local key = ARGV[7 + i * 3]
+  local pos = known[key] and known[key].pos
+  if pos then
+    answer[#answer + 1] = pos
+    answer[#answer + 1] = 0
+  else
+    added = added + 1
+    pos = redis.call('XADD', KEYS[1], '*', 'o', string.format('%.0f', added), 'p', ARGV[8 + i * 3])
+    if key ~= '' then
+      redis.call('HSET', slot, key, pos)
+      known[key] = {pos = pos}
+    end
+    fresh = true
+    answer[#answer + 1] = pos
+    answer[#answer + 1] = 1
+  end
+end
+if fresh then
+  redis.call('HSET', KEYS[2], 'added', string.format('%.0f', added))
+  -- The slot is used again after its hour, the window and one hour more: it ends before.
+  redis.call('PEXPIREAT', slot, string.format('%.0f', (hour + 1) * 3600000 + window))
+  redis.call('SPUBLISH', KEYS[6], ARGV[1])
+elseif ARGV[8] == '1' then
+  -- What came before may not be on a replica yet, and WAIT asks only for what its own connection wrote (7.0 asks for
+  -- everything).
+  redis.call('HINCRBY', KEYS[2], 'touched', 1)
+end
+return answer

@@ -1,0 +1,27 @@
+//! Chaos: the binary as a process of its own, killed at bad moments and started again, on both stores.
+
+mod bounds;
+mod charges;
+mod kills;
+mod nodes;
+mod poison;
+pub(crate) mod process;
+mod schemas;
+mod secrets;
+mod shutdown;
+mod turns;
+
+/// Makes of each test one for each store.
+macro_rules! chaos {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::store::Place::embedded()).await })*
+        }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::store::Place::redis()).await })*
+        }
+    };
+}
+pub(crate) use chaos;

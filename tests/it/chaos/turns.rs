@@ -1,0 +1,44 @@
+//! F2: killed between a model's call and the commit: the turn is finished by the next process, and answered once.
+
+use serde_json::json;
+
+use super::chaos;
+use super::process::Site;
+use crate::journeys::model::{Model, Says};
+use crate::journeys::world::assert_dense;
+use crate::store::Place;
+
+chaos!(a_turn_that_a_kill_cut_off_is_finished_and_answered_once);
+
+async fn a_turn_that_a_kill_cut_off_is_finished_and_answered_once(place: Place) {
+    let model = Model::start().await;
+    let site = Site::new(place, None).with_model(model.address);
+    let process = site.start();
+    let mut chat = site.chat(&process, "42", json!({})).await;
+    site.event(&process, "quick.opened", "42", json!({ "id": "a", "level": 2 })).await;
+    let id = chat.opened().await;
+    chat.seen(&id, 1).await;
+    model.will_say([Says::Held("This will never be "), Says::Words("Here is your answer.")]);
+    let asked = chat.say(&id, "a question").await;
+    chat.answer(&asked).await.unwrap();
+    model.was_asked(1).await;
+    let delta = chat.frame("delta").await;
+    let (cursor, mut entries) = (chat.cursor(&id), chat.entries(&id));
+    process.kill();
+
+    let process = site.start();
+    let mut back = site.chat(&process, "42", cursor).await;
+    let path = format!("/v1/conversations/{id}");
+    site.until(&process, "the turn is finished", &path, |c| c["last_seq"] == 3).await;
+    // The frame is sent again, for its answer might have been lost: it gets the same.
+    back.send(json!({ "type": "say", "client_id": asked, "conversation_id": id, "text": "something else" })).await;
+    assert_eq!(back.answer(&asked).await, Ok(2));
+    back.catch_up().await;
+    entries.extend(back.entries(&id));
+    assert_dense(&entries);
+    assert_eq!(entries.len(), 3, "one answer: {entries:#?}");
+    assert_eq!((&entries[1]["text"], &entries[2]["text"]), (&json!("a question"), &json!("Here is your answer.")));
+    assert_eq!(entries[2]["turn_id"], delta["turn_id"], "the same turn");
+    assert!(entries[2]["try"].as_u64() > delta["try"].as_u64(), "a later try replaces what was shown");
+    assert_eq!(model.requests().len(), 2);
+}

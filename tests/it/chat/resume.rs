@@ -1,0 +1,360 @@
+//! Promise 3: who comes back gets exactly what it missed, once, in order, or is told `reset` (F20, F21).
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use beckon::model::decision::SummaryState;
+use beckon::model::entry::{By, HolderKind, Kind, OutcomeKind};
+use beckon::model::ids::EntryId;
+use beckon::model::input::Body;
+use beckon::store::{Batch, NewEntry};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// What a client has: number, id and text of each entry, by conversation.
+#[derive(Default)]
+struct Screen {
+    logs: BTreeMap<String, Vec<(u64, String, String)>>,
+}
+
+impl Screen {
+    fn hello(&self, user: &str) -> Value {
+        let last = |log: &Vec<(u64, String, String)>| log.last().map(|(seq, id, _)| json!({ "seq": seq, "id": id }));
+        let cursors = self.logs.iter().filter_map(|(id, log)| Some((id.clone(), last(log)?)));
+        json!({ "type": "hello", "token": token(user), "resume": cursors.collect::<serde_json::Map<_, _>>() })
+    }
+
+    /// Takes a frame; an entry that is not the next one fails.
+    fn take(&mut self, frame: &Value) {
+        match frame["type"].as_str().unwrap() {
+            "welcome" => frame["conversations"].as_array().unwrap().iter().for_each(|shown| self.conversation(shown)),
+            "opened" => self.conversation(&frame["conversation"]),
+            "entry" => self.entry(frame["conversation_id"].as_str().unwrap(), frame),
+            "reset" => {
+                self.logs.insert(frame["conversation_id"].as_str().unwrap().to_owned(), Vec::new());
+            }
+            _ => {}
+        }
+    }
+
+    fn conversation(&mut self, shown: &Value) {
+        for entry in shown["entries"].as_array().unwrap() {
+            self.entry(shown["id"].as_str().unwrap(), entry);
+        }
+    }
+
+    fn entry(&mut self, conversation: &str, entry: &Value) {
+        let log = self.logs.entry(conversation.to_owned()).or_default();
+        assert_eq!(entry["seq"].as_u64().unwrap(), log.len() as u64 + 1, "dense, once, in order: {entry}");
+        let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        log.push((entry["seq"].as_u64().unwrap(), text("id"), text("text")));
+    }
+}
+
+/// Forwards one connection to the server and cuts it after so many bytes from the server.
+async fn cut_after(server: SocketAddr, mut bytes: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let (mut up, mut down) = ([0; 4_096], [0; 4_096]);
+        while bytes > 0 {
+            tokio::select! {
+                read = client.read(&mut up) => match read {
+                    Ok(n) if n > 0 => if server.write_all(&up[..n]).await.is_err() { return },
+                    _ => return,
+                },
+                read = server.read(&mut down) => match read {
+                    Ok(n) if n > 0 => {
+                        let n = n.min(bytes);
+                        bytes -= n;
+                        if client.write_all(&down[..n]).await.is_err() { return }
+                    }
+                    _ => return,
+                },
+            }
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn f20_a_socket_cut_at_random_bytes_200_times_misses_nothing_and_repeats_nothing() {
+    let server = Server::start().await;
+    let me = user("42");
+    let first = server.owner.open(&me, "First.", &[]).await;
+    let mut screen = Screen::default();
+    let (mut second, mut written) = (None, 0_usize);
+    for cut in 0..200 {
+        if cut == 60 {
+            second = Some(server.owner.open(&me, "Second.", &[]).await);
+        }
+        let proxy = cut_after(server.address, rand::random_range(1..6_000)).await;
+        let Ok(mut client) = Client::on(TcpStream::connect(proxy).await.unwrap()).await else { continue };
+        if client.socket.send(Message::text(screen.hello("42").to_string())).await.is_err() {
+            continue;
+        }
+        while let Some(Ok(message)) = client.message().await {
+            let Message::Text(text) = message else { continue };
+            screen.take(&serde_json::from_str(&text).unwrap());
+            // While it reads, more is written: also beside the cut.
+            for conversation in [Some(first), second].into_iter().flatten() {
+                if written < 900 {
+                    written += 1;
+                    server.owner.write(&me, conversation, &format!("{written} {}", "y".repeat(written % 200))).await;
+                }
+            }
+            let live = beckon::model::live::Live::Typing { conversation: first, by: By::Operator };
+            server.owner.hint(&me, &live).await;
+        }
+    }
+    let total = |state: &beckon::model::customer::State| -> u32 {
+        state.conversations.values().map(|conversation| conversation.seq).sum()
+    };
+    server.owner.decided(&me, |state| total(state) as usize == written + 2).await;
+    let (mut client, welcome) = server.hello(screen.hello("42")).await;
+    screen.take(&welcome);
+    client.assert_quiet().await;
+    for conversation in [first, second.unwrap()] {
+        let log = server.owner.log(conversation).await;
+        assert_eq!(screen.logs[&conversation.to_string()], log);
+    }
+    assert!(written > 50, "only {written} entries were written");
+}
+
+#[tokio::test]
+async fn more_hints_at_once_than_a_session_holds_lose_nothing() {
+    let server = Server::start().await;
+    let conversation = server.owner.open(&user("42"), "0", &[]).await;
+    let (mut client, welcome) = server.user("42").await;
+    let mut screen = Screen::default();
+    screen.take(&welcome);
+    for n in 1..=400 {
+        server.owner.write(&user("42"), conversation, &n.to_string()).await;
+        let live = beckon::model::live::Live::Typing { conversation, by: By::Operator };
+        server.owner.hint(&user("42"), &live).await;
+    }
+    while screen.logs[&conversation.to_string()].len() < 401 {
+        screen.take(&client.next().await);
+    }
+    assert_eq!(screen.logs[&conversation.to_string()], server.owner.log(conversation).await);
+}
+
+#[tokio::test]
+async fn a_hint_that_skips_an_entry_and_a_bus_that_lost_some_make_a_session_read() {
+    let server = Server::start().await;
+    let (me, mute) = (user("42"), &server.owner.mute);
+    let conversation = server.owner.open(&me, "1", &[]).await;
+    let (mut client, _) = server.user("42").await;
+    let written = async |seq: u32, quietly: bool| {
+        mute.store(quietly, Ordering::SeqCst);
+        server.owner.write(&me, conversation, &seq.to_string()).await;
+        server.owner.decided(&me, |state| state.conversations[&conversation].seq == seq).await;
+    };
+    written(2, true).await;
+    client.assert_quiet().await;
+    written(3, false).await;
+    for seq in [2, 3] {
+        assert_eq!(client.next().await["seq"], seq, "the third says that the second was missed");
+    }
+    written(4, true).await;
+    client.assert_quiet().await;
+    let live = beckon::model::live::Live::Typing { conversation, by: By::Customer };
+    for _ in 0..500 {
+        server.owner.hint(&me, &live).await;
+    }
+    assert_eq!(client.next().await["seq"], 4, "more hints than the session holds: some are lost");
+}
+
+#[tokio::test]
+async fn a_log_larger_than_a_welcome_comes_whole() {
+    let server = Server::start().await;
+    let conversation = server.owner.open(&user("42"), "0", &[]).await;
+    let text = "z".repeat(6_000);
+    for _ in 0..300 {
+        server.owner.write(&user("42"), conversation, &text).await;
+    }
+    server.owner.decided(&user("42"), |state| state.conversations[&conversation].seq == 301).await;
+    let (mut client, welcome) = server.user("42").await;
+    assert!(welcome.to_string().len() < 512 * 1_024);
+    assert_eq!(welcome["conversations"][0]["last_seq"], 301);
+    let mut screen = Screen::default();
+    screen.take(&welcome);
+    while screen.logs[&conversation.to_string()].len() < 301 {
+        screen.take(&client.next().await);
+    }
+    assert_eq!(screen.logs[&conversation.to_string()], server.owner.log(conversation).await);
+    client.assert_quiet().await;
+}
+
+#[tokio::test]
+async fn entries_after_the_cursor_come_with_welcome_and_no_others() {
+    let server = Server::start().await;
+    let conversation = server.owner.open(&user("42"), "1", &["Yes"]).await;
+    let (mut client, welcome) = server.user("42").await;
+    let shown = &welcome["conversations"][0];
+    assert_eq!((&shown["playbook"], &shown["holder"]), (&json!("test"), &json!("assistant")));
+    assert_eq!((&shown["why"], &shown["last_seq"]), (&json!("Because of a test."), &json!(1)));
+    assert_eq!(shown["entries"][0]["choices"], json!([{ "label": "Yes", "value": "Yes" }]));
+    assert!(!welcome.to_string().contains("inner"), "the inner entries stay inside");
+    server.owner.write(&user("42"), conversation, "2").await;
+    let second = client.next().await;
+    server.owner.write(&user("42"), conversation, "3").await;
+    assert_eq!(client.next().await["seq"], 3);
+    let resume = json!({ conversation.to_string(): { "seq": 2, "id": second["id"] } });
+    let (_, welcome) = server.hello(json!({ "type": "hello", "token": token("42"), "resume": resume })).await;
+    let shown = &welcome["conversations"][0];
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 1);
+    assert_eq!((&shown["entries"][0]["seq"], &shown["last_seq"]), (&json!(3), &json!(3)));
+}
+
+#[tokio::test]
+async fn f21_a_cursor_whose_entry_is_another_or_none_gets_a_reset_and_the_log_from_one() {
+    let server = Server::start().await;
+    let conversation = server.owner.open(&user("42"), "1", &[]).await;
+    for text in ["2", "3"] {
+        server.owner.write(&user("42"), conversation, text).await;
+    }
+    server.owner.decided(&user("42"), |state| state.conversations[&conversation].seq == 3).await;
+    let log = server.owner.log(conversation).await;
+    for (seq, id) in [(2, &log[2].1), (9, &log[2].1), (3, &"0-1-1-1".to_owned()), (2, &"nonsense".to_owned())] {
+        let resume = json!({ conversation.to_string(): { "seq": seq, "id": id } });
+        let hello = json!({ "type": "hello", "token": token("42"), "resume": resume });
+        let (mut client, welcome) = server.hello(hello).await;
+        assert_eq!(welcome["conversations"][0]["entries"], json!([]));
+        assert_eq!(client.next().await, json!({ "type": "reset", "conversation_id": conversation }));
+        for n in 1..=3 {
+            assert_eq!(client.next().await["seq"], n, "{seq} {id}");
+        }
+        client.assert_quiet().await;
+    }
+}
+
+#[tokio::test]
+async fn f21_a_store_that_went_back_under_an_open_session_is_told_by_reset() {
+    let mut settings = settings();
+    settings.times.ping = Duration::from_millis(100);
+    let server = Server::with(settings, Shelf::default()).await;
+    let me = user("42");
+    let conversation = server.owner.open(&me, "1", &[]).await;
+    for text in ["2", "3"] {
+        server.owner.write(&me, conversation, text).await;
+    }
+    let mut state = server.owner.decided(&me, |state| state.conversations[&conversation].seq == 3).await;
+    let (mut client, _) = server.user("42").await;
+    // Another owner replaces the log: it has only two entries now, and the second is another.
+    let store = &server.owner.store;
+    let partition = me.partition(store.partitions());
+    let lease = store.acquire(partition, "test", Duration::from_secs(60)).await.unwrap().unwrap();
+    let log = store.log(conversation, Default::default(), 10).await.unwrap();
+    let visible = log.iter().map(|(_, payload)| serde_json::from_slice::<Entry>(payload).unwrap());
+    let mut kept: Vec<Entry> = visible.filter(|entry| entry.visible).take(2).collect();
+    kept[1].id = EntryId(ConversationId { k: 77, ..conversation });
+    for (entry, n) in kept.iter_mut().zip(1..) {
+        entry.n = n;
+    }
+    let entries = kept.iter().map(|entry| NewEntry {
+        conversation,
+        n: entry.n,
+        seq: entry.seq,
+        payload: serde_json::to_vec(entry).unwrap(),
+    });
+    let held = state.conversations.get_mut(&conversation).unwrap();
+    (held.n, held.seq) = (2, 2);
+    let mut from = lease.at;
+    for batch in [
+        Batch { forget: vec![conversation], ..Batch::default() },
+        Batch { entries: entries.collect(), states: vec![(me.clone(), Some(state.encode()))], ..Batch::default() },
+    ] {
+        let to = server.owner.inbox.append_always(&me, Body::Tick).await.unwrap().pos;
+        store.commit(partition, lease.epoch, from, to, batch).await.unwrap();
+        from = to;
+    }
+    assert_eq!(client.find("reset").await["conversation_id"], json!(conversation));
+    assert_eq!(client.find("entry").await["seq"], 1);
+    let second = client.find("entry").await;
+    assert_eq!((&second["seq"], &second["id"]), (&json!(2), &json!(kept[1].id)));
+}
+
+#[tokio::test]
+async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive_too() {
+    let customer = user("42");
+    let id = ConversationId { partition: customer.partition(4), pos: beckon::model::ids::Pos { ms: 5, n: 0 }, k: 0 };
+    let entry = |seq: u32, kind: Kind| Entry {
+        n: seq,
+        seq,
+        visible: true,
+        id: EntryId(ConversationId { k: seq, ..id }),
+        at: beckon::model::time::Ms(5),
+        by: By::Assistant,
+        turn_id: None,
+        attempt: None,
+        kind,
+    };
+    let message = |text: &str| Kind::Message {
+        text: text.to_owned(),
+        choices: Vec::new(),
+        choice: None,
+        client_id: None,
+        name: None,
+    };
+    let log = vec![entry(1, message("old")), entry(2, Kind::Closed { outcome: OutcomeKind::Resolved })];
+    let summary = Summary {
+        id,
+        customer,
+        playbook: "test".to_owned(),
+        catalog: String::new(),
+        key: String::new(),
+        event: None,
+        listed: true,
+        state: SummaryState::Closed,
+        holder: HolderKind::Assistant,
+        operator: None,
+        holder_n: 0,
+        why: "Then.".to_owned(),
+        team: None,
+        outcome: None,
+        created_at: beckon::model::time::Ms(5),
+        opened_at: None,
+        queued_at: None,
+        unattended: false,
+        unknown_call: false,
+        n: 2,
+        seq: 2,
+        updated_at: beckon::model::time::Ms(5),
+    };
+    let server = Server::with(settings(), Shelf(vec![(summary, log)])).await;
+    assert_eq!(server.user("42").await.1["conversations"], json!([]));
+    let resume = |user: &str, seq: u32, k: u32| {
+        let entry = EntryId(ConversationId { k, ..id });
+        let resume = json!({ id.to_string(): { "seq": seq, "id": entry }, "3-1-1-1": { "seq": 1, "id": "3-1-1-2" } });
+        json!({ "type": "hello", "token": token(user), "resume": resume })
+    };
+    let (mut client, welcome) = server.hello(resume("42", 1, 1)).await;
+    let shown = &welcome["conversations"][0];
+    assert_eq!((&shown["state"], &shown["why"], &shown["last_seq"]), (&json!("closed"), &json!("Then."), &json!(2)));
+    assert_eq!(shown["entries"].as_array().unwrap().len(), 1);
+    let say = json!({ "type": "say", "client_id": client_id(), "conversation_id": id, "text": "again" });
+    client.send(say).await;
+    assert_eq!(client.next().await["code"], "closed");
+    let (mut wrong, _) = server.hello(resume("42", 1, 9)).await;
+    assert_eq!(wrong.next().await["type"], "reset");
+    assert_eq!(wrong.next().await["text"], "old");
+    // Ids of somebody else, and of nobody, are ignored without a hint.
+    assert_eq!(server.hello(resume("44", 1, 1)).await.1["conversations"], json!([]));
+}
+
+#[tokio::test]
+async fn an_erased_customer_is_told_to_forget() {
+    let server = Server::start().await;
+    let conversation = server.owner.open(&user("42"), "1", &[]).await;
+    let (mut client, _) = server.user("42").await;
+    server.owner.inbox.append(&user("42"), Body::Erase).await.unwrap();
+    assert_eq!(client.next().await, json!({ "type": "reset", "conversation_id": conversation }));
+    client.assert_quiet().await;
+    let later = server.owner.open(&user("42"), "Hello again", &[]).await;
+    assert_eq!(client.next().await["conversation"]["id"], json!(later));
+}

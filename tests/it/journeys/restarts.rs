@@ -1,0 +1,127 @@
+//! The server is restarted, its playbooks are changed, an input cannot be read: conversations go on.
+
+use beckon::model::ids::{ActorId, Partition};
+use beckon::store::NewInput;
+use serde_json::{Value, json};
+
+use super::journeys;
+use super::model::Says;
+use super::world::{World, assert_dense, of_kind};
+
+journeys!(
+    a_conversation_goes_on_after_a_restart,
+    a_turn_under_way_is_finished_after_a_restart,
+    a_changed_playbook_holds_for_new_conversations_only,
+    the_first_event_is_judged_by_the_files_that_the_server_was_started_with,
+    an_input_that_cannot_be_read_blocks_nobody,
+);
+
+async fn a_conversation_goes_on_after_a_restart(mut world: World) {
+    let mut chat = world.chat("42").await;
+    let id = world.talk(&mut chat, "42", "7").await;
+    chat.choose(&id, "Use another card").await;
+    chat.hears().await;
+    chat.choose(&id, "card-a").await;
+    let confirm = chat.entry("confirm").await;
+    let (cursor, mut entries) = (chat.cursor(&id), chat.entries(&id));
+    world.restart().await;
+    assert!(chat.next_within(std::time::Duration::from_secs(5)).await.is_none(), "the socket was closed");
+
+    let mut back = world.chat_resuming("42", cursor).await;
+    back.confirm(&id, &confirm["call_id"], true).await;
+    assert_eq!(back.hears().await, "Order N-7 is paid.");
+    entries.extend(back.entries(&id));
+    assert_dense(&entries);
+    assert_eq!(world.api.charges("7"), 1);
+    let paid = world.event("checkout.completed", "42", json!({ "order_id": "7", "total": 89.5 })).await;
+    assert_eq!(world.outcome(&paid).await["goals"][0]["conversation"], id.as_str());
+}
+
+async fn a_turn_under_way_is_finished_after_a_restart(world: World) {
+    let mut world = world.with_model().await;
+    let mut chat = world.chat("42").await;
+    let id = world.quick_talk(&mut chat, "42", "a").await;
+    world.model.will_say([Says::Held("This will never be "), Says::Words("Here is your answer.")]);
+    chat.say(&id, "a question").await;
+    let delta = chat.frame("delta").await;
+    let (cursor, mut entries) = (chat.cursor(&id), chat.entries(&id));
+    world.restart().await;
+
+    let mut back = world.chat_resuming("42", cursor).await;
+    world.until_conversation(&id, "the turn is finished", |c| c["last_seq"] == 3).await;
+    back.catch_up().await;
+    entries.extend(back.entries(&id));
+    assert_dense(&entries);
+    assert_eq!(entries[2]["text"], "Here is your answer.");
+    assert_eq!(entries[2]["turn_id"], delta["turn_id"], "the same turn");
+    assert!(entries[2]["try"].as_u64() > delta["try"].as_u64(), "a later try replaces what was shown");
+    assert_eq!(world.model.requests().len(), 2);
+}
+
+async fn a_changed_playbook_holds_for_new_conversations_only(world: World) {
+    let mut world = world.with_files(&[]).await;
+    let revision = world.get("/v1/playbooks").await["revision"].as_u64().unwrap();
+    let mut chat = world.chat("42").await;
+    let running = world.quick_talk(&mut chat, "42", "a").await;
+
+    let good = world.read_file("playbooks/quick.yaml");
+    let changed = good.replace("Something happened", "Something new happened").replace("You said", "I hear");
+    world.write_file("playbooks/quick.yaml", &changed);
+    world.until_revision(revision + 1).await;
+    let mut other = world.chat("43").await;
+    let new = world.quick_talk(&mut other, "43", "b").await;
+    assert_eq!(other.entries(&new)[0]["text"], "Something new happened to b.");
+    other.say(&new, "yes").await;
+    assert_eq!(other.hears().await, "I hear yes.");
+    chat.say(&running, "yes").await;
+    assert_eq!(chat.hears().await, "You said yes.", "a running conversation stays on its catalog");
+
+    world.write_file("playbooks/quick.yaml", "playbook: quick\non: nothing\n");
+    world.restart().await;
+    assert_eq!(world.get("/v1/playbooks").await["revision"], revision + 1, "a broken file replaces nothing");
+    let mut chat = world.chat("42").await;
+    chat.say(&running, "still").await;
+    assert_eq!(chat.hears().await, "You said still.", "over a restart too");
+    let mut third_chat = world.chat("44").await;
+    let third = world.quick_talk(&mut third_chat, "44", "c").await;
+    assert_eq!(third_chat.entries(&third)[0]["text"], "Something new happened to c.");
+
+    world.write_file("playbooks/quick.yaml", &good);
+    world.until_revision(revision + 2).await;
+}
+
+async fn the_first_event_is_judged_by_the_files_that_the_server_was_started_with(world: World) {
+    let mut world = world.with_files(&[]).await;
+    world.down().await;
+    let changed = world.read_file("playbooks/quick.yaml").replace("Something happened", "Something new happened");
+    world.write_file("playbooks/quick.yaml", &changed);
+    world.restart().await;
+    let event = world.event("quick.opened", "42", json!({ "id": "a", "level": 2 })).await;
+    let verdict = world.outcome(&event).await["decisions"][0].clone();
+    let trace = world.trace(verdict["conversation"].as_str().unwrap()).await;
+    assert_eq!(of_kind(&trace, "message")[0]["text"], "Something new happened to a.", "{verdict}");
+}
+
+async fn an_input_that_cannot_be_read_blocks_nobody(mut world: World) {
+    let mut chat = world.chat("42").await;
+    let id = world.quick_talk(&mut chat, "42", "a").await;
+    let store = std::sync::Arc::clone(&world.server().store);
+    let partition: Partition = ActorId::user("42").partition(store.partitions());
+    let input = |payload: &[u8]| NewInput { partition, payload: payload.to_vec(), dedupe: None, bounded: true };
+    let poisons = store
+        .append(vec![input(b"\xff\xfenot even text"), input(br#"{"to":"partition","body":{"unheard_of":1}}"#)])
+        .await
+        .unwrap();
+    chat.say(&id, "does it go on?").await;
+    assert_eq!(chat.hears().await, "You said does it go on?.");
+
+    let dead = store.dead(10).await.unwrap();
+    assert_eq!(dead.len(), 2);
+    for (letter, poison) in dead.iter().zip(&poisons) {
+        assert_eq!((letter.partition, letter.pos), (partition, poison.pos));
+        let told: Value = serde_json::from_slice(&letter.payload).unwrap();
+        assert!(told["reason"].as_str().unwrap().contains("cannot be read"), "{told}");
+    }
+    let ready = world.get("/readyz").await;
+    assert_eq!((&ready["ready"], &ready["dead_letters"]), (&json!(true), &json!(2)));
+}

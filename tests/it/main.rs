@@ -1,0 +1,31 @@
+//! The one integration test binary: journeys, the store contract, pages, the shape of the code.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "a test that cannot go on fails"
+)]
+
+mod adapter;
+mod catalog;
+mod chaos;
+mod chat;
+mod cli;
+mod config;
+mod dashboard;
+mod decide;
+mod door;
+mod hooks;
+mod intake;
+mod journeys;
+mod llm;
+mod notify;
+mod record;
+mod rest;
+mod segment;
+mod shape;
+mod simulation;
+mod store;

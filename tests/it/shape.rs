@@ -1,0 +1,163 @@
+//! The shape of the code: a module uses only modules of lower levels, and pure ones know no I/O.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// `DESIGN`, section 3.
+const LEVELS: &[(&str, u8)] = &[
+    ("model", 0),
+    ("clock", 1),
+    ("telemetry", 1),
+    ("secret", 1),
+    ("store", 2),
+    ("record", 2),
+    ("llm", 2),
+    ("adapter", 2),
+    ("channel", 2),
+    ("catalog", 2),
+    ("trigger", 3),
+    ("dialogue", 3),
+    ("engine", 4),
+    ("ingest", 4),
+    ("http", 5),
+    ("config", 6),
+    ("app", 7),
+    ("cli", 8),
+];
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut open = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let first = path.strip_prefix(&root).unwrap().components().next().unwrap();
+                let module = first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((module, path, text));
+            }
+        }
+    }
+    found
+}
+
+fn used(text: &str) -> Vec<String> {
+    text.split("crate::")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect())
+        .collect()
+}
+
+#[test]
+fn a_module_uses_only_modules_of_lower_levels() {
+    let levels: BTreeMap<&str, u8> = LEVELS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (module, path, text) in sources() {
+        let Some(level) = levels.get(module.as_str()) else { continue };
+        for other in used(&text) {
+            if other == module {
+                continue;
+            }
+            if let Some(theirs) = levels.get(other.as_str())
+                && theirs >= level
+            {
+                wrong.push(format!("{}: {module} ({level}) uses {other} ({theirs})", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_know_no_io() {
+    let mut wrong = Vec::new();
+    for (module, path, text) in sources() {
+        if ["model", "trigger", "dialogue"].contains(&module.as_str()) {
+            for word in ["async ", "tokio", "std::fs", "std::net", "std::env", "SystemTime", "Instant::now", "rand::"] {
+                if text.contains(word) {
+                    wrong.push(format!("{}: {word}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn libraries_stay_where_they_belong() {
+    let homes =
+        [("axum::", &["http"][..]), ("async_openai::", &["llm"]), ("rusqlite::", &["store"]), ("sqlx::", &["record"])];
+    let mut wrong = Vec::new();
+    for (module, path, text) in sources() {
+        for (library, home) in homes {
+            // `app` starts the server, so it may name axum.
+            if text.contains(library) && !home.contains(&module.as_str()) && module != "app" {
+                wrong.push(format!("{}: {library}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Code of `src/` without comments and without its unit tests.
+fn plain_code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whoever hard-coded the demo would write its words: what is said, chosen, heard and called there.
+#[test]
+fn no_word_of_the_examples_stands_in_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut words = Vec::new();
+    let mut open = vec![root];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.components().any(|part| part.as_os_str() == "workspace")
+                && path.extension().is_some_and(|e| e == "yaml")
+            {
+                let text = std::fs::read_to_string(&path).unwrap();
+                words.extend(text.split('"').skip(1).step_by(2).map(str::to_owned));
+                let names = text.split(|c: char| !(c.is_alphanumeric() || "._-".contains(c)));
+                words.extend(names.filter(|name| name.contains(['.', '_', '-'])).map(str::to_owned));
+            }
+        }
+    }
+    // Words of the playbook language itself, and short ones that mean nothing alone.
+    let language = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/playbooks.md")).unwrap();
+    let language: Vec<&str> = language
+        .lines()
+        .filter(|line| line.starts_with('|') || line.starts_with('#'))
+        .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || "._-".contains(c))))
+        .collect();
+    let trimmed = words.iter().map(|word| word.trim_matches(['.', '-', '_']).to_owned());
+    let mut words: Vec<String> = trimmed.filter(|word| word.contains([' ', '.', '_', '-'])).collect();
+    words.retain(|word| {
+        word.len() >= 8
+            && !word.contains("customer.id")
+            && !word.starts_with("event.data.")
+            && !word.starts_with("items[")
+            && !language.contains(&word.as_str())
+    });
+    words.retain(|word| {
+        !["asked_for_human", "idempotency_header", "Idempotency-Key", "per_customer"].contains(&word.as_str())
+    });
+    assert!(words.len() > 50, "the examples were not read: {words:?}");
+    let mut wrong = Vec::new();
+    for (_, path, text) in sources() {
+        let code = plain_code(&text);
+        for word in &words {
+            if code.contains(word.as_str()) {
+                wrong.push(format!("{}: {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

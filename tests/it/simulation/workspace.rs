@@ -1,0 +1,264 @@
+//! The catalogs that simulated companies put in force: the shop's playbook, one for who speaks first, and one that
+//! hears the same events. Built by hand, so that this says what the engine needs and nothing more.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use beckon::model::catalog::{
+    Catalog, Condition, ContextCall, Expression, Files, Goal, Handoff, Limit, Method, Open, Operation, Playbook,
+    Script, ScriptCall, ScriptChoices, ScriptStep, Talk, Template, Trigger,
+};
+use beckon::model::cel_value;
+use beckon::model::event::Trust;
+use beckon::model::time::Millis;
+use serde_json::{Value, json};
+
+/// Variants of the workspace; `v1` is in force at first.
+pub const VARIANTS: [&str; 3] = ["v1", "v2", "v3"];
+
+/// Files that [`compile`] takes.
+pub fn files(variant: &str) -> Files {
+    [("variant".to_owned(), variant.as_bytes().to_vec())].into()
+}
+
+/// The catalog of a variant's files.
+pub fn compile(files: &Files) -> Result<Catalog, String> {
+    let variant = files.get("variant").ok_or("no variant")?;
+    let variant = String::from_utf8(variant.clone()).map_err(|problem| problem.to_string())?;
+    let mut making = Making::default();
+    let playbooks = [making.checkout(&variant), making.help(&variant), making.hello()];
+    let operations = [
+        operation("shop.get_order", false, &["id"]),
+        operation("shop.list_cards", false, &[]),
+        making.write("shop.retry_payment", true, &["id"], Some("Idempotency-Key")),
+        making.write("shop.refund", true, &[], None),
+        making.write("shop.note", false, &["id"], None),
+    ];
+    let mut catalog = Catalog { hash: variant, templates: making.templates, ..Catalog::default() };
+    for playbook in playbooks.map(Arc::new) {
+        for trigger in &playbook.on {
+            catalog.listeners.entry(trigger.event.clone()).or_default().push(Arc::clone(&playbook));
+        }
+        catalog.goals.extend(playbook.goal.as_ref().map(|goal| goal.event.clone()));
+        catalog.playbooks.insert(playbook.name.clone(), playbook);
+    }
+    for listeners in catalog.listeners.values_mut() {
+        listeners.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    catalog.operations = operations.into_iter().map(|o| (o.name.clone(), Arc::new(o))).collect();
+    Ok(catalog)
+}
+
+#[derive(Default)]
+struct Making {
+    templates: tera::Tera,
+    count: usize,
+}
+
+impl Making {
+    fn template(&mut self, source: &str) -> Template {
+        self.count += 1;
+        let name = format!("t{}", self.count);
+        self.templates.add_raw_template(&name, source).unwrap();
+        Template { name, source: source.to_owned() }
+    }
+
+    fn checkout(&mut self, variant: &str) -> Playbook {
+        Playbook {
+            name: "checkout-trouble".to_owned(),
+            on: vec![trigger("checkout.payment_failed", Some("event.data.attempt >= 2 && event.data.total > 20.0"))],
+            limit: (variant == "v1").then_some(Limit { count: 1, per: Millis::hours(24) }),
+            context: vec![ContextCall {
+                name: "order".to_owned(),
+                operation: "shop.get_order".to_owned(),
+                with: [("id".to_owned(), expression("event.data.order_id"))].into(),
+            }],
+            open: Open {
+                key: Some(expression("event.data.order_id")),
+                within: Millis::minutes(30),
+                why: "Because your payment failed.".to_owned(),
+                say: vec![
+                    self.template("Your card was declined for order {{ order.number }}. Shall I help?"),
+                    self.template("Your card was declined. Shall I help?"),
+                ],
+                choices: ["Try again", "Another card", "Not now"].map(str::to_owned).to_vec(),
+            },
+            talk: Talk {
+                prompt: None,
+                tools: ["shop.get_order", "shop.list_cards", "shop.retry_payment", "shop.refund"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                max_turns: 20,
+                max_tokens: 20_000,
+                idle: Millis::hours(24),
+                script: self.script(variant != "v3"),
+            },
+            handoff: Handoff {
+                when: Some(condition("asked_for_human || failures >= 2")),
+                team: Some("payments".to_owned()),
+                within: Millis::minutes(2),
+                away: self.template("Nobody is free right now. I stay with you."),
+            },
+            goal: Some(Goal {
+                event: "checkout.completed".to_owned(),
+                when: Some(condition("event.data.order_id == trigger.data.order_id")),
+                within: Millis::hours(24),
+                value: Some(expression("event.data.total")),
+                trust: Trust::Server,
+                trigger_paths: vec![vec!["data".to_owned(), "order_id".to_owned()]],
+            }),
+            fallback: self.template("I can't reach my assistant right now. A colleague will join you."),
+        }
+    }
+
+    fn script(&mut self, knows_all: bool) -> Script {
+        let step = |on: &str| ScriptStep {
+            on: expression(on),
+            calls: Vec::new(),
+            say: None,
+            choices: ScriptChoices::None,
+            failed: None,
+            declined: None,
+            handoff: false,
+            close: false,
+        };
+        let pay = ScriptCall {
+            bind: "paid".to_owned(),
+            tool: "shop.retry_payment".to_owned(),
+            with: [("id".to_owned(), expression("trigger.data.order_id")), ("card".to_owned(), expression("'visa'"))]
+                .into(),
+        };
+        let mut steps = vec![
+            ScriptStep { handoff: true, ..step("text == 'a person, please'") },
+            ScriptStep { say: Some(self.template("Your cart stays.")), close: true, ..step("choice == 'Not now'") },
+            ScriptStep {
+                calls: vec![pay],
+                say: Some(self.template("It is paid.")),
+                failed: Some(self.template("That did not work.")),
+                ..step("choice == 'Try again' || text == 'pay'")
+            },
+        ];
+        if knows_all {
+            let choices = ScriptChoices::Fixed(["Try again", "Not now"].map(str::to_owned).to_vec());
+            steps.push(ScriptStep { say: Some(self.template("How can I help?")), choices, ..step("true") });
+        }
+        Script { intents: Vec::new(), steps }
+    }
+
+    fn help(&mut self, variant: &str) -> Playbook {
+        Playbook {
+            name: "help".to_owned(),
+            on: vec![trigger("help.wanted", None)],
+            limit: None,
+            context: Vec::new(),
+            open: Open {
+                key: None,
+                within: Millis::minutes(10),
+                why: String::new(),
+                say: vec![self.template("Can I help?")],
+                choices: vec!["Not now".to_owned()],
+            },
+            talk: Talk {
+                prompt: None,
+                tools: ["shop.get_order", "shop.retry_payment", "shop.note"].map(str::to_owned).to_vec(),
+                max_turns: 6,
+                max_tokens: 20_000,
+                idle: Millis::minutes(20),
+                script: self.script(variant != "v2"),
+            },
+            handoff: Handoff {
+                when: None,
+                team: None,
+                within: Millis::minutes(10),
+                away: self.template("Nobody is free right now."),
+            },
+            goal: None,
+            fallback: self.template("I can't reach my assistant right now."),
+        }
+    }
+
+    fn hello(&mut self) -> Playbook {
+        Playbook {
+            name: "hello".to_owned(),
+            on: vec![
+                trigger("checkout.payment_failed", None),
+                trigger("page.viewed", Some("event.data.page == 'cart'")),
+            ],
+            limit: Some(Limit { count: 2, per: Millis::minutes(10) }),
+            context: Vec::new(),
+            open: Open {
+                key: None,
+                within: Millis::minutes(1),
+                why: String::new(),
+                say: vec![self.template("Hello, {{ event.data.page }}"), self.template("Hello")],
+                choices: Vec::new(),
+            },
+            talk: Talk {
+                prompt: None,
+                tools: Vec::new(),
+                max_turns: 20,
+                max_tokens: 300,
+                idle: Millis::minutes(5),
+                script: Script::default(),
+            },
+            handoff: Handoff {
+                when: Some(condition("turns > 3")),
+                team: None,
+                within: Millis::seconds(30),
+                away: self.template("Still nobody."),
+            },
+            goal: None,
+            fallback: self.template("I have no words."),
+        }
+    }
+
+    fn write(&mut self, name: &str, ask: bool, once: &[&str], header: Option<&str>) -> Operation {
+        Operation {
+            writes: true,
+            ask,
+            once: once.iter().map(|&name| name.to_owned()).collect(),
+            idempotency_header: header.map(str::to_owned),
+            confirm: Some(self.template("Shall I do it for {{ args.id }}?")),
+            ..operation(name, true, &["id", "card"])
+        }
+    }
+}
+
+fn trigger(event: &str, when: Option<&str>) -> Trigger {
+    Trigger { event: event.to_owned(), when: when.map(condition), trust: Trust::Server }
+}
+
+fn expression(source: &str) -> Expression {
+    let program = cel_value::env().compile(source).unwrap();
+    let mut names: Vec<String> = program.references().variables().into_iter().map(str::to_owned).collect();
+    names.sort();
+    Expression { source: source.to_owned(), program, names, paths: Vec::new() }
+}
+
+fn condition(source: &str) -> Condition {
+    Condition { source: source.to_owned(), parts: source.split(" && ").map(expression).collect() }
+}
+
+fn operation(name: &str, writes: bool, needed: &[&str]) -> Operation {
+    let properties: BTreeMap<&str, Value> = needed.iter().map(|&name| (name, json!({ "type": "string" }))).collect();
+    let args = json!({ "type": "object", "required": needed, "properties": properties, "additionalProperties": false });
+    Operation {
+        adapter: "shop".to_owned(),
+        name: name.to_owned(),
+        describe: name.to_owned(),
+        method: if writes { Method::Post } else { Method::Get },
+        path: "/customers/{customer.id}".to_owned(),
+        json: None,
+        schema: jsonschema::validator_for(&args).unwrap(),
+        args,
+        returns: Vec::new(),
+        writes,
+        ask: false,
+        public: false,
+        bound: true,
+        once: Vec::new(),
+        idempotency_header: None,
+        confirm: None,
+        timeout: Millis::seconds(5),
+    }
+}

@@ -1,0 +1,159 @@
+// `window.Beckon`: one function, with a queue for the calls that were made before this script was there.
+
+import { BeckonElement, defineElement, TAG } from "./element";
+import { fromAttributes, merge, defaults, type Options } from "./options";
+import type { Token } from "./identity";
+import { openStorages } from "./storage";
+import { View } from "./view/model";
+
+type Listener = (detail: unknown) => void;
+
+const wait = (ready: () => void): void => {
+  if (document.body) ready();
+  else document.addEventListener("DOMContentLoaded", ready, { once: true });
+};
+
+export class Widget {
+  #view: View | null = null;
+  #element: BeckonElement | null = null;
+  #options: Options;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #ends = new AbortController();
+
+  readonly #origin: string;
+
+  constructor(
+    origin: string,
+    script: HTMLElement | null,
+  ) {
+    this.#origin = origin;
+    this.#options = merge(defaults, fromAttributes(script));
+  }
+
+  /** Starts, or changes the options of what runs. */
+  boot(given?: unknown): void {
+    const before = this.#options;
+    this.#options = merge(before, given);
+    if (!this.#view) return this.#start();
+    this.#view.configure(this.#options);
+    this.#element?.update();
+    if (this.#options.token !== before.token) this.#view.session.identify(this.#options.token);
+  }
+
+  shutdown(): void {
+    this.#view?.announcer.stop();
+    this.#view?.session.stop();
+    this.#element?.clear();
+    this.#element?.remove();
+    this.#view = this.#element = null;
+  }
+
+  open(conversation?: string): void {
+    this.#view?.show(typeof conversation === "string" ? conversation : undefined);
+  }
+
+  close(): void {
+    this.#view?.close();
+  }
+
+  toggle(): void {
+    if (this.#view?.open) this.#view.close();
+    else this.#view?.show();
+  }
+
+  hide(): void {
+    this.#view?.setHidden(true);
+  }
+
+  show(): void {
+    this.#view?.setHidden(false);
+  }
+
+  /** Who this is follows from the token alone, and its traits are the ones that count: an id or traits without one are only words. */
+  identify(_userId: unknown, _traits?: unknown, given?: { token?: Token }): void {
+    const token = given?.token;
+    if (token === undefined) {
+      console.warn("Beckon: identify needs a token, as in Beckon('identify', id, traits, { token }).");
+      return;
+    }
+    this.boot({ token });
+  }
+
+  /** On logout: another person may sit here next. */
+  reset(): void {
+    this.#options = { ...this.#options, token: null };
+    this.#view?.configure(this.#options);
+    this.#view?.reset();
+  }
+
+  track(event: unknown, properties?: unknown): void {
+    if (typeof event !== "string" || !event) console.warn("Beckon: track needs the name of an event.");
+    else this.#view?.session.track(event, typeof properties === "object" && !Array.isArray(properties) ? { ...properties } : {});
+  }
+
+  /** Listens; the answer stops it again. */
+  on(name: string, listener: Listener): () => void {
+    const those = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, those.add(listener));
+    if (name === "ready" && this.#view) queueMicrotask(() => listener(undefined));
+    return () => those.delete(listener);
+  }
+
+  /** Why the conversation on show is there; null where there is none. */
+  explain(): { conversation_id: string; playbook: string; why: string } | null {
+    const shown = this.#view?.bubble ?? this.#view?.current;
+    return shown ? { conversation_id: shown.id, playbook: shown.playbook, why: shown.why } : null;
+  }
+
+  #start(): void {
+    defineElement();
+    const url = `${this.#origin.replace(/^http/, "ws")}/v1/chat`;
+    const view = new View(url, openStorages(this.#options.storage, this.#origin), this.#options, {
+      emit: (name, detail) => this.#emit(name, detail),
+      mayShow: ({ id, playbook, why }) => this.#ask("before-proactive", { conversation_id: id, playbook, why }),
+      // After the picture that the call asked for.
+      focus: (place) => setTimeout(() => this.#element?.focusing[place]?.(), 0),
+    });
+    this.#view = view;
+    view.session.identify(this.#options.token);
+    wait(() => {
+      if (this.#view !== view) return;
+      const element = document.createElement(TAG) as BeckonElement;
+      this.#element = element;
+      element.show(view);
+      document.body.append(element);
+      this.#listen();
+      view.session.connection.start();
+      this.#emit("ready");
+    });
+  }
+
+  #listening = false;
+
+  #listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    const { signal } = this.#ends;
+    const nudge = () => document.visibilityState === "visible" && this.#view?.session.connection.nudge();
+    addEventListener("online", nudge, { signal });
+    addEventListener("pageshow", nudge, { signal });
+    addEventListener("offline", () => this.#view?.changed(), { signal });
+    document.addEventListener("visibilitychange", nudge, { signal });
+  }
+
+  #emit(name: string, detail?: unknown): void {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      try {
+        listener(detail);
+      } catch (error) {
+        console.error(`Beckon: a listener of "${name}" failed.`, error);
+      }
+    }
+    this.#ask(name.replace(/[:_]/g, "-"), detail);
+  }
+
+  /** The same as a DOM event; false where a listener prevented it. */
+  #ask(name: string, detail: unknown): boolean {
+    return document.dispatchEvent(new CustomEvent(`beckon:${name}`, { detail, bubbles: true, cancelable: true }));
+  }
+}

@@ -1,0 +1,57 @@
+// Who this session says it is: a token of the page, or the anonymous id that the server gave.
+
+import type { Store } from "./storage";
+
+export type Token = string | (() => string | Promise<string>);
+
+export class Identity {
+  /** Whom the server takes this session for, as the last `welcome` said. */
+  customer: string | null = null;
+  #source: Token | null = null;
+  #current: string | null = null;
+
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** False where nothing changed. */
+  use(token: Token | null): boolean {
+    if (token === this.#source) return false;
+    this.#source = token;
+    this.#current = typeof token === "string" ? token : null;
+    return true;
+  }
+
+  /** `undefined`: none is wanted. Null: the page must give another one. Rejects where the page's function does. */
+  async token(renew: boolean): Promise<string | null | undefined> {
+    if (this.#source === null) return undefined;
+    if (typeof this.#source === "function") {
+      if (renew || this.#current === null) {
+        const token: unknown = await this.#source();
+        if (typeof token !== "string" || !token) throw new TypeError("the page's function gave no token");
+        this.#current = token;
+      }
+    } else if (renew) {
+      this.#current = null;
+    }
+    return this.#current;
+  }
+
+  get anonymous(): string | undefined {
+    const id = this.#store.get("anonymous");
+    return typeof id === "string" ? id : undefined;
+  }
+
+  welcomed(customer: string, anonymous: string | undefined): void {
+    this.customer = customer;
+    if (anonymous !== undefined) this.#store.set("anonymous", anonymous);
+  }
+
+  forget(): void {
+    this.customer = null;
+    this.#source = this.#current = null;
+    this.#store.set("anonymous", null);
+  }
+}

@@ -1,0 +1,42 @@
+// The script tag starts here: finds itself, takes over the queue, and boots.
+
+import { Widget } from "./api";
+
+const METHODS = ["boot", "shutdown", "open", "close", "toggle", "hide", "show", "identify", "reset", "track", "on", "explain"] as const;
+type Method = (typeof METHODS)[number];
+type Global = ((method: string, ...args: unknown[]) => unknown) & { q?: ArrayLike<unknown>[]; running?: true };
+
+function begin(): void {
+  const page = window as unknown as { Beckon?: Global };
+  if (page.Beckon?.running) {
+    console.info("Beckon: the widget is on this page already.");
+    return;
+  }
+  const script = (document.currentScript ?? document.querySelector('script[src*="/widget.js"]')) as HTMLScriptElement | null;
+  if (!script?.src) {
+    console.error("Beckon: the widget cannot tell where it was loaded from; use a script tag with src.");
+    return;
+  }
+  const queue = Array.from(page.Beckon?.q ?? [], (call) => Array.from(call));
+  const widget = new Widget(new URL(script.src).origin, script);
+  const call = (method: string, ...args: unknown[]): unknown => {
+    if (!(METHODS as readonly string[]).includes(method)) {
+      console.warn(`Beckon: there is no "${method}".`);
+      return undefined;
+    }
+    return (widget[method as Method] as (...args: unknown[]) => unknown).apply(widget, args);
+  };
+  const api: Global = Object.assign(call, { running: true as const });
+  for (const method of METHODS) Object.assign(api, { [method]: call.bind(null, method) });
+  page.Beckon = api;
+
+  // Options and listeners of the queue first: the first connection is made with what the page wants.
+  const early = (call: unknown[]) => call[0] === "on" || call[0] === "boot" || call[0] === "identify";
+  const boots = queue.filter((entry) => entry[0] === "boot");
+  for (const entry of queue.filter((entry) => entry[0] === "on")) api("on", ...entry.slice(1));
+  const identify = queue.findLast((entry) => entry[0] === "identify")?.[3] as { token?: unknown } | undefined;
+  widget.boot(Object.assign({}, ...boots.map((entry) => entry[1]), identify?.token === undefined ? {} : { token: identify.token }));
+  for (const entry of queue.filter((entry) => !early(entry))) api(String(entry[0]), ...entry.slice(1));
+}
+
+begin();

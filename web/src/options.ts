@@ -1,0 +1,58 @@
+// What a page can set: by attributes of the script tag, and by `Beckon('boot', {...})`, which wins.
+
+import type { Token } from "./identity";
+
+export interface Options {
+  token: Token | null;
+  locale: string;
+  dir: "ltr" | "rtl" | "";
+  theme: "auto" | "light" | "dark";
+  accent: string;
+  position: "end" | "start";
+  storage: "local" | "none";
+  launcher: "auto" | "always" | "never";
+}
+
+export const defaults: Options = {
+  token: null,
+  locale: "",
+  dir: "",
+  theme: "auto",
+  accent: "",
+  position: "end",
+  storage: "local",
+  launcher: "auto",
+};
+
+const allowed: { [K in keyof Options]?: readonly string[] } = {
+  dir: ["ltr", "rtl", ""],
+  theme: ["auto", "light", "dark"],
+  position: ["end", "start"],
+  storage: ["local", "none"],
+  launcher: ["auto", "always", "never"],
+};
+
+/** Takes over what is known and valid of `given`; says on the console what is not. */
+export function merge(options: Options, given: unknown): Options {
+  const merged: Record<string, unknown> = { ...options };
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (!Object.hasOwn(defaults, name)) console.warn(`Beckon: there is no option "${name}".`);
+    else if (value === undefined || value === null) merged[name] = defaults[name as keyof Options];
+    else if (name === "token" && typeof value === "function") merged[name] = value;
+    else if (name === "launcher" && value === false) merged[name] = "never";
+    else if (typeof value !== "string" || !(allowed[name as keyof Options]?.includes(value) ?? true))
+      console.warn(`Beckon: option "${name}" cannot be`, value);
+    else merged[name] = value === "" ? defaults[name as keyof Options] : value;
+  }
+  return merged as unknown as Options;
+}
+
+/** The `data-` attributes that are options; others are none of ours. */
+export function fromAttributes(script: HTMLElement | null): Partial<Record<keyof Options, string>> {
+  const found: Partial<Record<keyof Options, string>> = {};
+  for (const name of Object.keys(defaults) as (keyof Options)[]) {
+    const value = script?.dataset[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}

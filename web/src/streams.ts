@@ -1,0 +1,82 @@
+// The words of a turn while they arrive: deltas are put together by try and index until their entry comes.
+
+import { compareTries, type Delta, type Entry, type Try } from "./protocol";
+
+export interface Stream {
+  turn: string;
+  try: Try;
+  text: string;
+  /** The index that comes next; -1 after a gap: nothing more is added, and typing is shown until the entry. */
+  next: number;
+}
+
+const REMEMBERED = 50;
+
+/** The unfinished turns of one conversation. */
+export class Streams {
+  #open = new Map<string, Stream>();
+  /** Up to which try a turn is settled: deltas that come later than their entry must not reappear. */
+  #settled = new Map<string, Try>();
+
+  list(): Stream[] {
+    return [...this.#open.values()];
+  }
+
+  /** Adds a delta; false where it changed nothing. */
+  delta({ turn_id: turn, try: attempt, index, text }: Delta): boolean {
+    const done = this.#settled.get(turn);
+    if (done !== undefined && compareTries(attempt, done) <= 0) return false;
+    let stream = this.#open.get(turn);
+    const order = stream ? compareTries(attempt, stream.try) : 1;
+    if (order < 0) return false;
+    if (!stream || order > 0) {
+      stream = { turn, try: attempt, text: "", next: 0 };
+      this.#open.set(turn, stream);
+    }
+    if (stream.next < 0 || index < stream.next) return false;
+    if (index > stream.next) {
+      stream.next = -1;
+      return true;
+    }
+    stream.text += text;
+    stream.next++;
+    return true;
+  }
+
+  /** An entry stands in place of the deltas of its turn, up to its own try. */
+  entry(entry: Entry): void {
+    if (entry.turn_id === undefined || entry.by === "customer") return;
+    const stream = this.#open.get(entry.turn_id);
+    const upTo = entry.try ?? stream?.try;
+    if (upTo === undefined) return;
+    this.#settle(entry.turn_id, upTo);
+  }
+
+  dropped(turn: string): void {
+    const stream = this.#open.get(turn);
+    if (stream) this.#settle(turn, stream.try);
+  }
+
+  /** The socket is gone: what was sent meanwhile is missed. */
+  interrupted(): void {
+    for (const stream of this.#open.values()) stream.next = -1;
+  }
+
+  /** Forgets the turns that a cut left half told: their `dropped` may be missed, and a turn that goes on says so. */
+  lapse(): void {
+    for (const [turn, stream] of this.#open) if (stream.next < 0) this.#open.delete(turn);
+  }
+
+  clear(): void {
+    this.#open.clear();
+  }
+
+  #settle(turn: string, upTo: Try): void {
+    const known = this.#settled.get(turn);
+    if (known === undefined || compareTries(upTo, known) > 0) this.#settled.set(turn, upTo);
+    const stream = this.#open.get(turn);
+    if (stream && compareTries(stream.try, upTo) <= 0) this.#open.delete(turn);
+    const oldest = this.#settled.keys().next();
+    if (this.#settled.size > REMEMBERED && !oldest.done) this.#settled.delete(oldest.value);
+  }
+}

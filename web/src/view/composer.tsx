@@ -1,0 +1,61 @@
+// Where the customer writes. Enter sends, Shift+Enter breaks the line, and an input method is left to finish.
+
+import type { Ref } from "preact";
+import { Send } from "./icons";
+import type { View } from "./model";
+
+/** Well below the 64 kB of a frame, in any script. */
+const LONGEST = 8_000;
+const LINES = 5;
+
+const grows = globalThis.CSS?.supports("field-sizing", "content") ?? false;
+
+export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaElement> }) {
+  const { current, words } = view;
+  const place = current?.id ?? "";
+  const draft = view.drafts.get(place) ?? "";
+  const name = current?.holder === "operator" ? current.name : "";
+  const hint = name ? words.t("write_to", { name }) : words.t("write");
+
+  const send = () => {
+    const text = draft.trim();
+    if (!text || !view.say(text)) return;
+    view.drafts.delete(place);
+    view.changed();
+  };
+
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        ref={field}
+        dir="auto"
+        rows={grows ? 1 : Math.min(LINES, draft.split("\n").length)}
+        maxLength={LONGEST}
+        aria-label={hint}
+        placeholder={hint}
+        enterkeyhint="send"
+        value={draft}
+        onInput={(event) => {
+          view.drafts.set(place, event.currentTarget.value);
+          if (current && event.currentTarget.value) view.session.typing(current.id);
+          view.changed();
+        }}
+        onKeyDown={(event) => {
+          // 229: Safari ends a composition with an Enter that no longer says so.
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+          event.preventDefault();
+          send();
+        }}
+      />
+      <button type="submit" class="icon send" aria-label={words.t("send")} aria-disabled={!draft.trim()}>
+        <Send />
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,56 @@
+// A write that waits for the customer's word: what would be done, with exactly which arguments, and two buttons.
+
+import type { Conversation } from "../conversation";
+import type { View } from "./model";
+import type { Row } from "./rows";
+
+function pairs(args: unknown): [string, string][] {
+  if (typeof args !== "object" || args === null) return args === undefined || args === null ? [] : [["", String(args)]];
+  return Object.entries(args).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
+}
+
+interface Props {
+  view: View;
+  conversation: Conversation;
+  row: Extract<Row, { row: "confirm" }>;
+}
+
+export function Confirmation({ view, conversation, row }: Props) {
+  const { words } = view;
+  const call = row.entry.call_id ?? "";
+  const title = `confirm-${row.entry.seq}`;
+  const details = pairs(row.entry.args);
+  const open = row.settled === "asked" && !row.answering;
+  return (
+    <div class={`confirm ${row.settled}`} role="group" aria-labelledby={title}>
+      {row.settled === "asked" && <p class="label">{words.t("confirm_title")}</p>}
+      <p class="summary" id={title} dir="auto">
+        {row.entry.summary}
+      </p>
+      {details.length > 0 && (
+        <dl>
+          {details.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name.replace(/_/g, " ")}</dt>
+              <dd>
+                <bdi>{value}</bdi>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {open ? (
+        <div class="choices">
+          <button type="button" class="btn first" onClick={() => view.confirm(conversation, call, true)}>
+            {words.t("yes")}
+          </button>
+          <button type="button" class="btn" onClick={() => view.confirm(conversation, call, false)}>
+            {words.t("no")}
+          </button>
+        </div>
+      ) : (
+        <p class="settled">{words.t(row.settled === "asked" ? "confirm_sending" : row.settled)}</p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,195 @@
+// The log of a conversation: one hairline down the side, on which everyone who speaks has a sign.
+
+import { Component, createRef } from "preact";
+import type { Conversation, Offer } from "../conversation";
+import { Confirmation } from "./confirmation";
+import { Done, Down, Failed, Glyph, Unclear } from "./icons";
+import type { View } from "./model";
+import { localsOf, rowsOf, type Row, type Speaker } from "./rows";
+import { Text } from "./text";
+
+/** Nearer to the end than this is being at the end: the log follows what comes. */
+const NEAR_PX = 60;
+
+const Who = ({ view, speaker }: { view: View; speaker: Speaker }) => (
+  <p class={`who ${speaker.by}`}>
+    <Glyph by={speaker.by} /> <bdi>{view.nameOf(speaker)}</bdi>
+  </p>
+);
+
+function Choices({ view, conversation, offer }: { view: View; conversation: Conversation; offer: Offer }) {
+  return (
+    <div class="choices" role="group" aria-label={view.words.t("choices")}>
+      {offer.choices.map((choice, i) => (
+        <button key={i} type="button" class={i ? "btn" : "btn first"} dir="auto" onClick={() => view.choose(conversation, choice)}>
+          {choice.label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Local({ view, row }: { view: View; row: Extract<Row, { row: "local" }> }) {
+  const { words, session } = view;
+  const { item } = row;
+  const id = item.frame.client_id;
+  const state = item.state === "taken" ? "sent" : view.trouble ? "kept" : "sending";
+  return (
+    <li class={`mine ${item.state}`}>
+      <span class="hush">{words.t("you")}: </span>
+      <Text text={item.label} class="slip" />
+      {item.state === "failed" ? (
+        <p class="meta bad">
+          {words.t("not_sent")}
+          <button type="button" class="link" onClick={() => session.retry(id)}>
+            {words.t("retry")}
+          </button>
+          <button type="button" class="link" onClick={() => session.discard(id)}>
+            {words.t("delete")}
+          </button>
+        </p>
+      ) : (
+        <p class="meta">{words.t(state)}</p>
+      )}
+    </li>
+  );
+}
+
+function Line({ view, conversation, row, offer }: { view: View; conversation: Conversation | undefined; row: Row; offer: Offer | null }) {
+  const { words } = view;
+  if (row.row === "local") return <Local view={view} row={row} />;
+  if (row.row === "message") {
+    const { entry, speaker } = row;
+    const time = row.last && words.time(entry.at);
+    const mine = entry.by === "customer";
+    return (
+      <li class={mine ? "mine" : `theirs ${entry.by}`}>
+        {mine ? <span class="hush">{words.t("you")}: </span> : row.first && <Who view={view} speaker={speaker} />}
+        <Text text={entry.text ?? ""} {...(mine ? { class: "slip" } : {})} />
+        {conversation && offer?.seq === entry.seq && <Choices view={view} conversation={conversation} offer={offer} />}
+        {time && (
+          <p class="meta">
+            {mine && `${words.t("sent")} · `}
+            <time dir="auto" dateTime={new Date(entry.at).toISOString()}>{time}</time>
+          </p>
+        )}
+      </li>
+    );
+  }
+  if (row.row === "stream" || row.row === "typing") {
+    return (
+      <li class={`theirs ${row.speaker.by}`}>
+        {row.first && <Who view={view} speaker={row.speaker} />}
+        {row.row === "stream" ? (
+          <Text text={row.text} class="streaming" />
+        ) : (
+          <p class="dots">
+            <span class="hush">{words.t("typing", { who: view.nameOf(row.speaker) })}</span>
+            <i />
+            <i />
+            <i />
+          </p>
+        )}
+      </li>
+    );
+  }
+  if (row.row === "confirm") return <li class="wide">{conversation && <Confirmation view={view} conversation={conversation} row={row} />}</li>;
+  if (row.row === "call") {
+    const Sign = row.state === "done" ? Done : row.state === "unknown" ? Unclear : Failed;
+    return (
+      <li class={`call ${row.state}`}>
+        <Sign /> <span>{words.named(`call_${row.state}`, "call_unknown", { name: row.name })}</span>
+      </li>
+    );
+  }
+  return (
+    <li class={row.row === "closed" ? "rule end" : "rule"}>
+      <span>{row.row === "holder" ? view.holderLine(row.entry) : words.named(`closed_${row.outcome}`, "closed")}</span>
+    </li>
+  );
+}
+
+interface LogProps {
+  view: View;
+  conversation: Conversation | undefined;
+}
+
+/** The scrolling part. It stays at its end unless the customer has scrolled away from there. */
+export class Log extends Component<LogProps, { away: boolean }> {
+  override state = { away: false };
+  #scroller = createRef<HTMLDivElement>();
+  #locals = 0;
+
+  override componentDidMount(): void {
+    this.#toEnd();
+  }
+
+  override componentDidUpdate(): void {
+    const locals = this.#localCount();
+    // The customer's own words are always followed.
+    if (!this.state.away || locals > this.#locals) this.#toEnd();
+    this.#locals = locals;
+  }
+
+  #localCount(): number {
+    return localsOf(this.props.conversation, this.props.view.session.outbox.list).length;
+  }
+
+  #toEnd = (): void => {
+    const log = this.#scroller.current;
+    if (log) log.scrollTop = log.scrollHeight;
+  };
+
+  #scrolled = (): void => {
+    const log = this.#scroller.current;
+    const away = log !== null && log.scrollHeight - log.scrollTop - log.clientHeight > NEAR_PX;
+    if (away !== this.state.away) this.setState({ away });
+  };
+
+  override render() {
+    const { view, conversation } = this.props;
+    const { words } = view;
+    const items = view.session.outbox.list;
+    const rows = rowsOf(conversation, items, Date.now());
+    const chosen = localsOf(conversation, items).some(({ frame, state }) => frame.type === "choose" && state !== "failed");
+    const offer = chosen ? null : (conversation?.offer ?? null);
+    const why = `why:${conversation?.id}`;
+    return (
+      <div class="logbox">
+        <div class="log" role="log" aria-live="off" aria-label={words.t("messages")} tabIndex={0} ref={this.#scroller} onScroll={this.#scrolled}>
+          {conversation?.why && (
+            <div class="why">
+              <button type="button" class="link" aria-expanded={view.unfolded.has(why)} aria-controls="panel-why" onClick={() => view.fold(why)}>
+                {words.t("why")}
+              </button>
+              <p id="panel-why" class="reason" dir="auto" hidden={!view.unfolded.has(why)}>
+                {conversation.why}
+              </p>
+            </div>
+          )}
+          {rows.length ? (
+            <ol>
+              {rows.map((row) => (
+                <Line key={row.key} view={view} conversation={conversation} row={row} offer={offer} />
+              ))}
+            </ol>
+          ) : (
+            <p class="empty">{words.t("empty_text")}</p>
+          )}
+        </div>
+        {this.state.away && (
+          <button
+            type="button"
+            class="newest"
+            onClick={() => {
+              this.#toEnd();
+              this.#scroller.current?.focus();
+            }}
+          >
+            <Down /> {words.t("newest")}
+          </button>
+        )}
+      </div>
+    );
+  }
+}

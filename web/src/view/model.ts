@@ -1,0 +1,323 @@
+// What is on show: launcher, bubble or panel, which conversation, and what was said aloud. No markup here.
+
+import type { Status } from "../connection";
+import type { Conversation } from "../conversation";
+import type { Item } from "../outbox";
+import type { Options } from "../options";
+import type { Choice, Entry, ErrorFrame } from "../protocol";
+import type { Stop } from "../reconnect";
+import { Session, type Watcher } from "../session";
+import type { Storages } from "../storage";
+import { Words } from "../words";
+import { Announcer } from "./announcer";
+import { Proactive } from "./proactive";
+import { localsOf, writing, type Speaker } from "./rows";
+
+export type Emit = (name: string, detail?: unknown) => void;
+
+export interface Surroundings {
+  emit: Emit;
+  /** Asks the page whether a bubble may come; false is a veto. */
+  mayShow(conversation: Conversation): boolean;
+  focus(place: "composer" | "launcher"): void;
+}
+
+export class View implements Watcher {
+  readonly session: Session;
+  readonly announcer = new Announcer(() => this.changed());
+  words: Words;
+  open = false;
+  hidden = false;
+  list = false;
+  alert = "";
+  stopped: Stop | null = null;
+  /** What is being written, by conversation ("" for a new one): closing the panel does not lose it. */
+  readonly drafts = new Map<string, string>();
+  readonly rated = new Set<string>();
+  /** What was unfolded: "why:ID", "menu", "sure". */
+  readonly unfolded = new Set<string>();
+  #chosen: string | null = null;
+  #fresh = false;
+  #nobody = false;
+  readonly #proactive: Proactive;
+  #wasUnread = 0;
+  #wasWriting = false;
+  #renders = new Set<() => void>();
+  #queued = false;
+
+  readonly #around: Surroundings;
+
+  constructor(
+    url: string,
+    storages: Storages,
+    public options: Options,
+    around: Surroundings,
+  ) {
+    this.#proactive = new Proactive(storages.tab);
+    this.#around = around;
+    this.words = new Words(options.locale || document.documentElement.lang || "en");
+    this.session = new Session(url, storages, this);
+  }
+
+  subscribe(render: () => void): () => void {
+    this.#renders.add(render);
+    return () => this.#renders.delete(render);
+  }
+
+  /** Many changes of one moment are one picture. */
+  changed(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    queueMicrotask(() => {
+      this.#queued = false;
+      this.#settle();
+      for (const render of this.#renders) render();
+    });
+  }
+
+  configure(options: Options): void {
+    this.options = options;
+    this.words = new Words(options.locale || document.documentElement.lang || "en");
+    this.changed();
+  }
+
+  // What is on show
+
+  /** Conversations with something to read, the latest first. */
+  get conversations(): Conversation[] {
+    return [...this.session.conversations.values()].filter((c) => c.entries.length > 0).sort((a, b) => b.at - a.at);
+  }
+
+  /** The one in the panel; undefined for a new one. */
+  get current(): Conversation | undefined {
+    if (this.#fresh) return undefined;
+    const chosen = this.#chosen === null ? undefined : this.session.conversations.get(this.#chosen);
+    return chosen ?? this.conversations[0];
+  }
+
+  get unread(): number {
+    return this.conversations.reduce((sum, conversation) => sum + this.session.unread(conversation), 0);
+  }
+
+  get launcher(): boolean {
+    if (this.hidden || this.options.launcher === "never") return false;
+    return this.options.launcher === "always" || this.open || this.conversations.length > 0;
+  }
+
+  /** Whether a new conversation can be tried. */
+  get mayBegin(): boolean {
+    return !this.#nobody;
+  }
+
+  /** Something is between the customer and the server. */
+  get trouble(): "offline" | "needs_token" | "stopped" | null {
+    const { status } = this.session.connection;
+    if (status === "stopped" || status === "needs_token") return status;
+    return status !== "online" && (this.session.lostOnce || !navigator.onLine) ? "offline" : null;
+  }
+
+  /** The proactive conversation whose opening is shown beside the launcher. One at a time, and it stays until it is dealt with. */
+  get bubble(): Conversation | null {
+    if (this.open || this.hidden) return null;
+    return this.#proactive.pick(this.#unanswered());
+  }
+
+  #unanswered(): Conversation[] {
+    const { list } = this.session.outbox;
+    return this.conversations.filter((c) => c.latest !== null && !c.answered && !localsOf(c, list).length);
+  }
+
+  speakerOf(conversation: Conversation | undefined, entry?: Entry): Speaker {
+    const by = entry?.by ?? (conversation?.holder === "operator" ? "operator" : "assistant");
+    return { by, name: by === "operator" ? entry?.name || conversation?.name || "" : "" };
+  }
+
+  nameOf(speaker: Speaker): string {
+    if (speaker.by === "operator") return speaker.name || this.words.t("a_person");
+    return this.words.t(speaker.by === "customer" ? "you" : speaker.by === "system" ? "notice" : "assistant");
+  }
+
+  // What the customer does
+
+  fold(what: string, open = !this.unfolded.has(what)): void {
+    if (open) this.unfolded.add(what);
+    else this.unfolded.delete(what);
+    if (what === "menu") this.unfolded.delete("sure");
+    this.changed();
+  }
+
+  show(conversation?: string): void {
+    if (this.hidden) this.hidden = false;
+    const target = conversation ?? this.bubble?.id ?? this.conversations.find((c) => this.session.unread(c) > 0)?.id;
+    if (target !== undefined) this.select(target);
+    if (!this.open) {
+      this.open = true;
+      this.#around.emit("open");
+    }
+    if (this.current) this.#proactive.met(this.current.id);
+    this.changed();
+    this.#around.focus("composer");
+  }
+
+  close(): void {
+    if (!this.open) return;
+    this.open = this.list = false;
+    this.alert = "";
+    this.fold("menu", false);
+    this.#around.emit("close");
+    this.changed();
+    this.#around.focus("launcher");
+  }
+
+  select(conversation: string | null): void {
+    this.#chosen = conversation;
+    this.#fresh = conversation === null;
+    this.list = false;
+    this.alert = "";
+    this.fold("menu", false);
+    if (conversation !== null && this.open) this.#proactive.met(conversation);
+    this.changed();
+  }
+
+  say(text: string): boolean {
+    const { current } = this;
+    return this.#sent(this.session.say(current?.id, text), { conversation_id: current?.id, text });
+  }
+
+  choose(conversation: Conversation, choice: Choice): void {
+    if (!this.#sent(this.session.choose(conversation.id, choice), { conversation_id: conversation.id, choice: choice.value })) return;
+    if (!this.open) this.show(conversation.id);
+  }
+
+  confirm(conversation: Conversation, call: string, approve: boolean): void {
+    this.#sent(this.session.confirm(conversation.id, call, approve));
+  }
+
+  rate(conversation: Conversation, score: number): void {
+    this.rated.add(conversation.id);
+    if (this.#sent(this.session.rate(conversation.id, score))) this.#around.emit("csat", { conversation_id: conversation.id, score });
+  }
+
+  end(conversation: Conversation): void {
+    this.#sent(this.session.close(conversation.id));
+  }
+
+  dismiss(conversation: Conversation): void {
+    this.#proactive.dismissed(conversation, this.#unanswered());
+    this.#around.emit("proactive:dismissed", { conversation_id: conversation.id });
+    this.changed();
+    this.#around.focus("launcher");
+  }
+
+  setHidden(hidden: boolean): void {
+    this.hidden = hidden;
+    if (hidden) this.open = false;
+    this.changed();
+  }
+
+  /** After a picture was drawn: what is really in view has been seen. */
+  looked(inView: boolean): void {
+    if (!inView || document.visibilityState !== "visible") return;
+    const conversation = this.open && !this.list ? this.current : this.bubble;
+    if (conversation?.lastSeq) this.session.sawUpTo(conversation, conversation.lastSeq);
+  }
+
+  reset(): void {
+    this.open = false;
+    this.session.reset();
+    this.changed();
+  }
+
+  forgotten(): void {
+    this.list = this.#fresh = this.#nobody = false;
+    this.#chosen = null;
+    this.alert = "";
+    this.#proactive.forget();
+    this.rated.clear();
+    this.unfolded.clear();
+    this.drafts.clear();
+    this.announcer.clear();
+    this.changed();
+  }
+
+  #sent(fits: boolean, detail?: unknown): boolean {
+    this.alert = fits ? "" : this.words.t("outbox_full");
+    if (fits && detail) this.#around.emit("message:sent", detail);
+    this.changed();
+    return fits;
+  }
+
+  // What the session tells
+
+  entry(conversation: Conversation, entry: Entry): void {
+    if (entry.kind === "holder") this.#around.emit("handover", { conversation_id: conversation.id, holder: entry.holder });
+    if (entry.by === "customer") return;
+    if (entry.kind === "message") this.#around.emit("message:received", { conversation_id: conversation.id, text: entry.text });
+    // A bubble is announced when it is shown, not when it might be.
+    if (!this.open && conversation.phase === "waiting") return;
+    const line = this.#lineOf(conversation, entry);
+    if (line && !this.hidden) this.announcer.say(line, `${conversation.id}:${entry.seq}:${entry.id}`);
+  }
+
+  taken(item: Item): void {
+    const place = item.frame.conversation_id;
+    if (item.frame.type === "say" && !this.current && place !== undefined) this.select(place);
+  }
+
+  refused(item: Item | null, error: ErrorFrame): void {
+    this.#around.emit("error", { code: error.code, message: error.message });
+    if (error.code === "no_conversation") this.#nobody = true;
+    if (item) this.alert = this.words.named(`error_${error.code}`, "error_other");
+    if (item?.frame.type === "rate") this.rated.delete(item.frame.conversation_id);
+    this.changed();
+  }
+
+  status(status: Status, stop?: Stop): void {
+    this.stopped = stop ?? null;
+    this.#around.emit("connection", { status });
+    if (status === "needs_token") this.#around.emit("token_expired");
+    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}), the widget does not come back by itself.`);
+  }
+
+  #lineOf(conversation: Conversation, entry: Entry): string {
+    const who = this.nameOf(this.speakerOf(conversation, entry));
+    if (entry.kind === "message") return this.words.t("said", { who, text: entry.text ?? "" });
+    if (entry.kind === "confirm") return `${this.words.t("confirm_title")}: ${entry.summary ?? ""}`;
+    if (entry.kind === "closed") return this.words.named(`closed_${conversation.outcome}`, "closed");
+    return entry.kind === "holder" ? this.holderLine(entry) : "";
+  }
+
+  holderLine(entry: Entry): string {
+    if (entry.holder === "operator") {
+      return entry.name ? this.words.t("joined", { name: entry.name }) : this.words.t("joined_unnamed");
+    }
+    return this.words.t(entry.holder === "queue" ? "queued" : "handed_back");
+  }
+
+  /** What follows from the state, once for each picture. */
+  #settle(): void {
+    const { current, unread } = this;
+    if (this.open && current) this.#proactive.met(current.id);
+    let { bubble } = this;
+    while (bubble && !this.#proactive.isShown(bubble)) {
+      if (this.#around.mayShow(bubble)) this.#bubbleShown(bubble);
+      else this.#proactive.vetoed(bubble);
+      ({ bubble } = this);
+    }
+    if (unread !== this.#wasUnread) this.#around.emit("unread", { count: unread });
+    this.#wasUnread = unread;
+    const isWriting = this.open && current !== undefined && (writing(current, Date.now()) || current.streams.list().length > 0);
+    if (isWriting && !this.#wasWriting) {
+      const who = this.nameOf(this.speakerOf(current));
+      this.announcer.say(this.words.t("typing", { who }));
+    }
+    this.#wasWriting = isWriting;
+  }
+
+  #bubbleShown(conversation: Conversation): void {
+    this.#proactive.shown(conversation);
+    this.#around.emit("proactive:shown", { conversation_id: conversation.id, playbook: conversation.playbook });
+    const { latest } = conversation;
+    if (latest) this.announcer.say(this.#lineOf(conversation, latest), `${conversation.id}:${latest.seq}:${latest.id}`);
+  }
+}

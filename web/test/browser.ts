@@ -1,0 +1,142 @@
+// One Chromium for all browser tests, a page with a chat server and a shop for each.
+
+import { tmpdir } from "node:os";
+import puppeteer, { type Browser, type ElementHandle, type Page } from "puppeteer-core";
+import { ChatServer, HostSite } from "./server";
+
+const flags =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+
+let browser: Browser | undefined;
+
+async function chromium(): Promise<Browser> {
+  browser ??= await puppeteer.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: flags.split(" "),
+    env: { ...process.env, HOME: process.env.HOME ?? tmpdir() },
+  });
+  return browser;
+}
+
+export async function closeBrowser(): Promise<void> {
+  await browser?.close();
+}
+
+export interface SceneOptions {
+  /** Attributes of the script tag. */
+  tag?: string;
+  /** Where the tag stands; none: the test puts it there itself. */
+  place?: "head" | "body" | "none";
+  headers?: (chat: ChatServer) => Record<string, string>;
+  before?: (scene: Scene) => Promise<void> | void;
+  width?: number;
+  height?: number;
+}
+
+export class Scene {
+  readonly requests: string[] = [];
+  readonly complaints: string[] = [];
+
+  constructor(
+    readonly page: Page,
+    readonly chat: ChatServer,
+    readonly shop: HostSite,
+    private readonly done: () => Promise<void>,
+  ) {}
+
+  get tag(): string {
+    return `<script async src="${this.chat.origin}/widget.js"></script>`;
+  }
+
+  /** An element of the widget, as soon as it is there. */
+  async $(selector: string): Promise<ElementHandle<HTMLElement>> {
+    const found = await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { timeout: 8_000 });
+    return found as ElementHandle<HTMLElement>;
+  }
+
+  async gone(selector: string): Promise<void> {
+    await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { hidden: true, timeout: 8_000 });
+  }
+
+  /** Waits until a predicate over the shadow root holds. */
+  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown): Promise<void> {
+    await this.page.waitForFunction(
+      `(() => { const root = document.querySelector("beckon-widget")?.shadowRoot; return root && (${what.toString()})(root, ${JSON.stringify(arg ?? null)}); })()`,
+      { timeout: 8_000, polling: 30 },
+    );
+  }
+
+  async text(selector: string): Promise<string> {
+    return await (await this.$(selector)).evaluate((element) => element.textContent ?? "");
+  }
+
+  /** All texts of the log's messages, as shown. */
+  async log(): Promise<string[]> {
+    return await this.page.evaluate(() =>
+      [...(document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll("ol .text") ?? [])].map((node) => node.textContent ?? ""),
+    );
+  }
+
+  async has(selector: string): Promise<boolean> {
+    return await this.page.evaluate((s) => Boolean(document.querySelector("beckon-widget")?.shadowRoot?.querySelector(s)), selector);
+  }
+
+  /** What has the focus: inside the widget its class and tag, outside its id or tag. */
+  async focused(): Promise<string> {
+    return await this.page.evaluate(() => {
+      const outer = document.activeElement;
+      const inner = outer?.shadowRoot?.activeElement;
+      return inner ? `widget:${inner.tagName.toLowerCase()}.${inner.className}` : outer?.id || (outer?.tagName.toLowerCase() ?? "");
+    });
+  }
+
+  async click(selector: string): Promise<void> {
+    await (await this.$(selector)).click();
+  }
+
+  /** Clicks the button that reads so. */
+  async press(label: string): Promise<void> {
+    await this.until((root, name) => [...root.querySelectorAll("button")].some((b) => (b.getAttribute("aria-label") ?? b.textContent ?? "").trim() === name), label);
+    const handle = await this.page.evaluateHandle(
+      (name) => [...(document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll("button") ?? [])].find((b) => (b.getAttribute("aria-label") ?? b.textContent ?? "").trim() === name),
+      label,
+    );
+    await (handle as ElementHandle<HTMLElement>).click();
+  }
+
+  async close(): Promise<void> {
+    await this.done();
+  }
+}
+
+export async function scene(options: SceneOptions = {}): Promise<Scene> {
+  const { tag = "", place = "body", width = 1100, height = 760 } = options;
+  const context = await (await chromium()).createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport({ width, height });
+  const [chat, shop] = await Promise.all([ChatServer.start(), HostSite.start()]);
+  const set = new Scene(page, chat, shop, async () => {
+    await context.close();
+    chat.stop();
+    shop.stop();
+  });
+  const script = `<script ${place === "head" ? "" : "async"} src="${chat.origin}/widget.js" ${tag}></script>`;
+  if (place === "head") shop.head = script;
+  if (place === "body") shop.body = script;
+  shop.headers = options.headers?.(chat) ?? {};
+  page.on("console", (message) => message.type() === "error" && set.complaints.push(message.text()));
+  page.on("pageerror", (error) => set.complaints.push(String(error)));
+  await page.setRequestInterception(true);
+  page.on("request", (request) => {
+    set.requests.push(request.url());
+    const own = [chat.origin, shop.url.slice(0, -1)].some((origin) => request.url().startsWith(origin)) || request.url().startsWith("data:");
+    if (own) void request.continue();
+    else {
+      set.complaints.push(`request to a third party: ${request.url()}`);
+      void request.abort();
+    }
+  });
+  await options.before?.(set);
+  await page.goto(shop.url, { waitUntil: "load" });
+  return set;
+}
