@@ -134,7 +134,8 @@ fn the_example_compiles_into_what_it_says() {
     let parts: Vec<&str> = when.parts.iter().map(|part| part.source.as_str()).collect();
     assert_eq!(parts, ["event.data.attempt >= 2", "event.data.total > 20.0"]);
     assert_eq!(when.parts[0].paths, [["event", "data", "attempt"]]);
-    assert!(playbook.limit.is_none());
+    let limit = playbook.limit.as_ref().unwrap();
+    assert_eq!((limit.count, limit.per), (1, Millis::hours(24)));
     assert_eq!(
         (playbook.open.within, playbook.open.say.len(), playbook.open.choices.len()),
         (Millis::minutes(30), 2, 3)
@@ -194,7 +195,8 @@ fn defaults_hold_where_nothing_is_said() {
     let catalog = compile(&files, None).unwrap();
     let playbook = &catalog.playbooks["a"];
     assert_eq!(playbook.open.within, Millis::minutes(30));
-    assert!(playbook.limit.is_none());
+    let limit = playbook.limit.as_ref().unwrap();
+    assert_eq!((limit.count, limit.per), (1, Millis::hours(24)));
     assert_eq!(
         (playbook.talk.max_turns, playbook.talk.max_tokens, playbook.talk.idle),
         (20, 20_000, Millis::hours(24))
