@@ -195,8 +195,7 @@ fn defaults_hold_where_nothing_is_said() {
     let catalog = compile(&files, None).unwrap();
     let playbook = &catalog.playbooks["a"];
     assert_eq!(playbook.open.within, Millis::minutes(30));
-    let limit = playbook.limit.as_ref().unwrap();
-    assert_eq!((limit.count, limit.per), (1, Millis::hours(24)));
+    assert!(playbook.limit.is_none());
     assert_eq!(
         (playbook.talk.max_turns, playbook.talk.max_tokens, playbook.talk.idle),
         (20, 20_000, Millis::hours(24))
