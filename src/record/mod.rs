@@ -8,6 +8,7 @@ mod archive;
 mod conversations;
 mod customers;
 mod events;
+mod line;
 mod page;
 mod rebuild;
 mod rows;
@@ -23,10 +24,11 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 
 pub use accounts::{Account, NewAccount, Role};
-pub use archive::{ArchiveState, Archived, DeadLine, Line, LineId};
+pub use archive::{ArchiveState, Archived, DeadLine};
 pub use conversations::{ConversationFilter, LastWords, Listed, View, ViewCounts};
 pub use customers::{CustomerView, Known};
 pub use events::{EventFilter, EventRow, EventStatus, EventView, VerdictCount};
+pub use line::{Line, LineId, StoredText};
 pub use page::Page;
 pub use sessions::{AuditRow, Session};
 
@@ -34,8 +36,9 @@ pub use sessions::{AuditRow, Session};
 const HASHING: usize = 2;
 
 /// For SQLite. `full`: the store forgets what the archive has, so a commit must be on the disk. `secure_delete`: what is
-/// erased is overwritten.
+/// erased is overwritten. `wal_autocheckpoint`: at 32 MiB, so that a page which many events touch goes to the file once.
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
+                       pragma wal_autocheckpoint = 8192; \
                        pragma secure_delete = on; pragma cache_size = -16000; pragma temp_store = memory;";
 
 /// Why the record did not do what it was asked.
