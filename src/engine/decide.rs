@@ -7,7 +7,7 @@ use crate::dialogue::turn::StepOf;
 use crate::dialogue::{calls, customer_acts, goal, opening, operator_acts, timers, turn};
 use crate::model::catalog::Catalogs;
 use crate::model::customer::{MAX_ENTRIES, RefusalCode, State, Trait};
-use crate::model::decision::{Answer, Change, Decision, Judged, Reply, call_key, generate_key};
+use crate::model::decision::{Answer, Change, Decision, Judged, Reply};
 use crate::model::entry::{By, Kind, Verdict};
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{ConversationId, EventId, Pos};
@@ -208,12 +208,6 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
 fn erase(state: State, pos: Pos) -> Decision {
     let told = Answer { pos, client_id: None, conversation: None, reply: Reply::Done { seq: 0 } };
     let mut decision = Decision { change: Change::Erase, answers: vec![told], ..Decision::default() };
-    for (id, conversation) in state.conversations {
-        if let Some(turn) = &conversation.turn {
-            decision.finished.push(generate_key(id, turn.id, turn.step));
-        }
-        decision.finished.extend(conversation.calls.keys().map(|call| call_key(id, *call)));
-        decision.retired.push(id);
-    }
+    decision.retired.extend(state.conversations.into_keys());
     decision
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod matching;
 pub(crate) mod model;
 mod models;
+mod notices;
 mod outages;
 mod pauses;
 mod restarts;

@@ -21,6 +21,9 @@ use crate::store::Place;
 /// The key that signs customers' tokens.
 pub const IDENTITY_KEY: &str = "journey-identity-key-of-32-bytes";
 
+/// What notifications are signed with.
+pub const WEBHOOK_SECRET: &str = "whsec_am91cm5leS13ZWJob29rLXNlY3JldC0zMmI=";
+
 /// The key of the company's backend.
 pub const KEY: &str = "journey-api-key";
 
@@ -37,6 +40,10 @@ pub struct World {
     model_at: Option<SocketAddr>,
     /// How long it waits for the model's first word.
     first_token: Duration,
+    /// Where notifications go; none: nowhere.
+    webhook: Option<url::Url>,
+    /// Effects of a partition under way at once.
+    runners: usize,
     place: Place,
     data: tempfile::TempDir,
     workspace: PathBuf,
@@ -59,6 +66,8 @@ impl World {
             model: Model::start().await,
             model_at: None,
             first_token: Duration::from_secs(5),
+            webhook: None,
+            runners: beckon::engine::node::Settings::default().runners,
             place,
             data: tempfile::tempdir().unwrap(),
             workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace),
@@ -90,6 +99,19 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.model_at = Some(listener.local_addr().unwrap());
         drop(listener);
+        self.restart().await;
+        self
+    }
+
+    /// With so many effects of a partition under way at once; holds from the next start.
+    pub fn with_runners(mut self, runners: usize) -> World {
+        self.runners = runners;
+        self
+    }
+
+    /// Starts again with notifications sent to this webhook.
+    pub async fn with_webhook(mut self, url: &url::Url) -> World {
+        self.webhook = Some(url.clone());
         self.restart().await;
         self
     }
@@ -200,7 +222,11 @@ impl World {
             workspace: Workspace::Folder(self.workspace.clone()),
             models: if self.model_at.is_some() { vec![model] } else { Vec::new() },
             adapters: BTreeMap::from([("shop".to_owned(), shop)]),
-            notify: None,
+            notify: self.webhook.clone().map(|url| beckon::engine::notify::Settings {
+                url,
+                secret: Some(Secret::new(WEBHOOK_SECRET)),
+                allow_private: true,
+            }),
             keys: vec![
                 key("backend", KEY, vec![Right::Events, Right::Conversations, Right::Admin], false),
                 key("Ana", ANA, vec![Right::Conversations], false),
@@ -211,7 +237,7 @@ impl World {
             connections: app::Connections { connections: 1_000, headers: Duration::from_secs(30) },
             chat,
             node: "journey".to_owned(),
-            engine: beckon::engine::node::Settings::default(),
+            engine: beckon::engine::node::Settings { runners: self.runners, ..Default::default() },
             dashboard: beckon::http::dashboard::Settings::default(),
             script_pace: Duration::ZERO,
             secrets: Arc::new(|name| Secret::resolve(name, &|_| None)),
