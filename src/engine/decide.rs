@@ -3,8 +3,9 @@
 use serde_json::Map;
 
 use crate::dialogue::draft::Draft;
+use crate::dialogue::opening::NoOpening;
 use crate::dialogue::turn::StepOf;
-use crate::dialogue::{calls, customer_acts, goal, opening, operator_acts, timers, turn};
+use crate::dialogue::{calls, customer_acts, goal, handoff, opening, operator_acts, room, timers, turn};
 use crate::model::catalog::Catalogs;
 use crate::model::customer::{MAX_ENTRIES, RefusalCode, State, Trait};
 use crate::model::decision::{Answer, Change, Decision, Judged, Reply};
@@ -26,6 +27,10 @@ pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
     let mut draft = Draft::new(catalogs, actor.clone(), input.partition, input.pos, state);
     timers::fire(&mut draft, input.time(), matches!(input.body, Body::Tick));
     apply(&mut draft, input);
+    // Asked after each input, whatever it was about.
+    for id in draft.touched() {
+        handoff::consider(&mut draft, id, "", "");
+    }
     draft.finish()
 }
 
@@ -81,6 +86,7 @@ fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
     if let Some(link) = &event.link
         && draft.state.links.len() < MAX_TRAITS
         && !draft.state.links.contains(link)
+        && room::for_link(&draft.state, link)
     {
         draft.state.links.insert(link.clone());
         draft.changed();
@@ -137,10 +143,14 @@ fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
                         draft.answer(None, Some(conversation), Reply::Done { seq });
                     }
                 }
-                Err(problem) => {
-                    verdict(draft, id, name, Verdict::Failed, Some(problem), None);
+                Err(no) => {
+                    let (told, reason, code) = match no {
+                        NoOpening::Full => (Verdict::Limited, "full".to_owned(), RefusalCode::Full),
+                        NoOpening::Failed(problem) => (Verdict::Failed, problem, RefusalCode::Failed),
+                    };
+                    verdict(draft, id, name, told, Some(reason), None);
                     if event.only.is_some() {
-                        draft.refuse(None, None, RefusalCode::Failed);
+                        draft.refuse(None, None, code);
                     }
                 }
             },
@@ -182,8 +192,8 @@ fn learn(draft: &mut Draft<'_>, traits: &Map<String, serde_json::Value>, trust: 
         let known = draft.state.traits.get(name);
         let same = known.is_some_and(|known| known.value == *value && (known.trust == trust || trust == Trust::Client));
         let protected = trust == Trust::Client && known.is_some_and(|known| known.trust == Trust::Server);
-        let room = known.is_some() || draft.state.traits.len() < MAX_TRAITS;
-        if !same && !protected && room {
+        let few = known.is_some() || draft.state.traits.len() < MAX_TRAITS;
+        if !same && !protected && few && room::for_trait(&draft.state, name, value) {
             draft.state.traits.insert(name.clone(), Trait { value: value.clone(), trust });
             draft.changed();
         }

@@ -19,7 +19,7 @@ use super::words::Words;
 use crate::adapter::outcome::{is_worth_again, retry_delays, together};
 use crate::adapter::{Adapter, Request};
 use crate::dialogue::script::Situation;
-use crate::dialogue::turn::RUNNER_MARGIN;
+use crate::dialogue::turn::{RUNNER_MARGIN, TURN_TIME};
 use crate::model::catalog::{Catalog, Operation};
 use crate::model::customer::State;
 use crate::model::decision::{Effect, Notice};
@@ -286,7 +286,7 @@ impl Job {
         let words = Words::new(Arc::clone(&self.store), actor.clone(), of.conversation, of.turn);
         words.typing().await;
         let (conversation, turn, step) = (of.conversation, of.turn, of.step);
-        let (attempt, outcome, failures) = match self.situation(actor, &of).await {
+        let (attempt, outcome, failures) = match self.known(actor, &of).await {
             Ok(known) => {
                 let situation = Situation {
                     catalog: &known.catalog,
@@ -304,37 +304,53 @@ impl Job {
         self.result(actor, Body::Generated { conversation, turn, step, attempt, outcome, failures }).await;
     }
 
-    /// What the assistant knows: the log up to the effect's entry, the customer, the catalog, and its time.
-    async fn situation(&self, actor: &ActorId, of: &Of) -> Result<Known, String> {
-        let away = |problem: StoreError| problem.to_string();
-        let catalog = self.shelf.get(&of.catalog).await.map_err(away)?;
-        let catalog = match catalog {
-            Some(catalog) => catalog,
-            None => {
-                let hash = self.store.in_force().await.map_err(away)?.hash;
-                self.shelf.get(&hash).await.map_err(away)?.ok_or("there is no catalog to speak by")?
+    /// What the assistant knows, from a store that may be away for a moment: asked again while the turn has time. (When that
+    /// ends `decide` ends the turn by itself; a result that comes later is dropped.)
+    async fn known(&self, actor: &ActorId, of: &Of) -> Result<Known, String> {
+        let mut wait = Duration::from_millis(50);
+        let ends = Instant::now() + TURN_TIME.duration();
+        loop {
+            match self.situation(actor, of).await {
+                Ok(known) => return known,
+                Err(problem) if !may_pass(&problem) || Instant::now() + wait >= ends => return Err(problem.to_string()),
+                Err(problem) => tracing::warn!(error = %problem, "the store did not answer a runner"),
             }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// What the assistant knows: the log up to the effect's entry, the customer, the catalog, and its time; or why that can
+    /// never be known.
+    async fn situation(&self, actor: &ActorId, of: &Of) -> Result<Result<Known, String>, StoreError> {
+        let catalog = match self.shelf.get(&of.catalog).await? {
+            Some(catalog) => Some(catalog),
+            None => self.shelf.get(&self.store.in_force().await?.hash).await?,
         };
-        let playbook = catalog.playbooks.get(&of.playbook).cloned().ok_or("the playbook is gone")?;
+        let Some(catalog) = catalog else { return Ok(Err("there is no catalog to speak by".to_owned())) };
+        let Some(playbook) = catalog.playbooks.get(&of.playbook).cloned() else {
+            return Ok(Err("the playbook is gone".to_owned()));
+        };
         let mut log: Vec<Entry> = Vec::new();
         let mut after = LogCursor::default();
         loop {
-            let page = self.store.log(of.conversation, after, 500).await.map_err(away)?;
+            let page = self.store.log(of.conversation, after, 500).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (_, payload) in page {
-                let entry: Entry = serde_json::from_slice(&payload).map_err(|problem| problem.to_string())?;
-                if entry.n <= of.n {
-                    log.push(entry);
+                match serde_json::from_slice::<Entry>(&payload) {
+                    Ok(entry) if entry.n <= of.n => log.push(entry),
+                    Ok(_) => {}
+                    Err(problem) => return Ok(Err(format!("an entry cannot be read: {problem}"))),
                 }
             }
         }
-        let stored = self.store.load(self.partition, std::slice::from_ref(actor)).await.map_err(away)?;
+        let stored = self.store.load(self.partition, std::slice::from_ref(actor)).await?;
         let state = stored.into_iter().flatten().next().and_then(|bytes| State::decode(&bytes).ok());
         let traits = state.map(|state| state.traits_object()).unwrap_or_default();
-        let now = self.store.now().await.map_err(away)?;
+        let now = self.store.now().await?;
         let time = Millis(of.deadline.since(now).0.saturating_sub(RUNNER_MARGIN.0)).duration();
-        Ok(Known { catalog, playbook, log, traits, time })
+        Ok(Ok(Known { catalog, playbook, log, traits, time }))
     }
 
     /// Calls an operation; none: the lease is lost or the effect is gone, and somebody else cares.
@@ -441,6 +457,11 @@ impl Job {
             }
         }
     }
+}
+
+/// Whether asking the store again may help.
+fn may_pass(problem: &StoreError) -> bool {
+    matches!(problem, StoreError::Away(_) | StoreError::Full { .. })
 }
 
 /// How a try to notify ended.
