@@ -11,7 +11,6 @@ use super::turn;
 use crate::model::catalog::{Catalog, Playbook};
 use crate::model::conversation::{Author, Conversation, Phase};
 use crate::model::customer::{MAX_CONVERSATIONS, RefusalCode, Timer};
-use crate::model::decision::Reply;
 use crate::model::entry::{By, Kind, OutcomeKind};
 use crate::model::ids::{CallId, ConversationId};
 
@@ -141,11 +140,12 @@ pub fn rated(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, score: 
         return draft.refuse(Some(client_id), None, RefusalCode::UnknownConversation);
     };
     let last = conversation.seq;
-    if let Some(seq) = conversation.rated {
-        return draft.answer(Some(client_id), Some(id), Reply::Done { seq });
-    }
-    if !room::for_acts(draft, id) {
+    let rated = conversation.rated;
+    if !room::in_state(&draft.state, room::TURN) || (rated.is_none() && !room::for_acts(draft, id)) {
         return draft.refuse(Some(client_id), Some(id), RefusalCode::Full);
+    }
+    if let Some(seq) = rated {
+        return draft.done(Author::Customer, client_id, id, seq);
     }
     let kind = Kind::Rated { score, comment: comment.map(str::to_owned), client_id: client_id.to_owned() };
     draft.entry(id, By::Customer, kind);

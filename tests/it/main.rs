@@ -19,6 +19,7 @@ mod dashboard;
 mod decide;
 mod door;
 mod hooks;
+mod injection;
 mod intake;
 mod journeys;
 mod llm;

@@ -38,6 +38,8 @@ pub struct World {
     pub model: Model,
     /// Where the server looks for a model; none: the script is the assistant.
     model_at: Option<SocketAddr>,
+    /// Where it looks for the next one.
+    second_at: Option<SocketAddr>,
     /// How long it waits for the model's first word.
     first_token: Duration,
     /// Where notifications go; none: nowhere.
@@ -65,6 +67,7 @@ impl World {
             api: Api::start().await,
             model: Model::start().await,
             model_at: None,
+            second_at: None,
             first_token: Duration::from_secs(5),
             webhook: None,
             runners: beckon::engine::node::Settings::default().runners,
@@ -86,6 +89,13 @@ impl World {
         self.model_at = Some(self.model.address);
         self.restart().await;
         self
+    }
+
+    /// Starts again with two models in front of the script, in order of preference; answers the second.
+    pub async fn with_two_models(mut self) -> (World, Model) {
+        let second = Model::start().await;
+        self.second_at = Some(second.address);
+        (self.with_model().await, second)
     }
 
     /// Starts again with a model that gets so long for its first word.
@@ -199,9 +209,9 @@ impl World {
             concurrency: 16,
             max_body: 64 * 1024,
         };
-        let model = beckon::llm::Settings {
-            name: "stub".to_owned(),
-            url: format!("http://{}/v1", self.model_at.unwrap_or(self.model.address)),
+        let model = |name: &str, address: SocketAddr| beckon::llm::Settings {
+            name: name.to_owned(),
+            url: format!("http://{address}/v1"),
             model: "stub".to_owned(),
             api_key: None,
             first_token: self.first_token,
@@ -220,7 +230,10 @@ impl World {
             store: self.place.settings(),
             record: "sqlite:".to_owned(),
             workspace: Workspace::Folder(self.workspace.clone()),
-            models: if self.model_at.is_some() { vec![model] } else { Vec::new() },
+            models: [("stub", self.model_at), ("second", self.second_at)]
+                .into_iter()
+                .filter_map(|(name, address)| Some(model(name, address?)))
+                .collect(),
             adapters: BTreeMap::from([("shop".to_owned(), shop)]),
             notify: self.webhook.clone().map(|url| beckon::engine::notify::Settings {
                 url,
