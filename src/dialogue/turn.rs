@@ -14,6 +14,7 @@ use crate::model::decision::{Effect, Ignored, generate_key};
 use crate::model::entry::{By, Kind, OutcomeKind, StepCall};
 use crate::model::ids::{CallId, ConversationId, Pos};
 use crate::model::input::{Generation, HandoffRequest, Proposal};
+use crate::model::live::tries;
 use crate::model::time::{Millis, Ms};
 
 /// A turn ends within this, by an answer, the script, or fallback and handoff.
@@ -116,14 +117,14 @@ pub fn cancel(draft: &mut Draft<'_>, id: ConversationId) {
     }
 }
 
-/// The turn is over. Where it has no entry of its own in this decision, words of it may be on a screen: they go.
+/// The turn is over. Words of it that may be on a screen, and that no entry replaces, go.
 fn over(draft: &mut Draft<'_>, id: ConversationId) -> Option<Turn> {
     draft.clear_timer(id, Timer::Turn);
     draft.conversation(id)?.turn.as_ref()?;
     let turn = draft.edit(id)?.turn.take()?;
     let replaced =
         draft.out.entries.iter().any(|logged| logged.conversation == id && logged.entry.turn_id == Some(turn.id));
-    if !replaced {
+    if (turn.generating || turn.half_told) && !replaced {
         draft.out.dropped.push((id, turn.id));
     }
     Some(turn)
@@ -164,6 +165,8 @@ pub fn generated(
         conversation.counters.tokens += outcome.as_ref().map_or(0, |generation| generation.tokens);
         if let Some(turn) = &mut conversation.turn {
             turn.generating = false;
+            // What an earlier try began to say is told to nobody else.
+            turn.half_told = tries(of.attempt) > 1 || outcome.as_ref().map_or(true, |said| !said.text.is_empty());
         }
     }
     match outcome {
@@ -226,6 +229,9 @@ fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gener
     }
     let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
     draft.turn_entry(id, kind, of.turn, of.attempt);
+    if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
+        turn.half_told = false;
+    }
     draft.stir(id);
 }
 

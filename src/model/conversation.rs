@@ -183,6 +183,9 @@ pub struct Turn {
     /// Since when a write of it is under way: that time is not the turn's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_since: Option<Ms>,
+    /// Words of it may be on a screen that no entry has replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub half_told: bool,
     /// Something happened that the answer on its way cannot know of: another turn follows it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
@@ -201,6 +204,7 @@ impl Turn {
             generating: false,
             call: None,
             write_since: None,
+            half_told: false,
             again: false,
             rest: VecDeque::new(),
         }

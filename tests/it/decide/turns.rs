@@ -26,17 +26,24 @@ fn settle(call: u32, state: Settled) -> Body {
 fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen() {
     let asked = || played(&walk()[..4]);
     let handoff = Some(HandoffRequest { reason: "angry".to_owned(), summary: String::new() });
-    let ends = [
-        ("no answer at all", no_answer(4, 1, 1)),
-        ("an empty answer", generated(4, 1, Generation::default())),
-        ("a person is asked for", generated(4, 1, Generation { handoff, ..Generation::default() })),
-        ("closed", generated(4, 1, Generation { close: true, ..Generation::default() })),
-        ("asked to confirm", generated(4, 1, calls("shop.retry_payment", json!({ "id": "7", "card": "a" })))),
-        ("superseded", said("said-00000000001", "hello?")),
-    ];
-    for (name, end) in ends {
+    for end in [no_answer(4, 1, 1), said("said-00000000001", "hello?"), claim(0)] {
         let ended = decide(asked().state, &input(p(5), end), &catalogs());
-        assert_eq!(ended.dropped, [(c(), p(4))], "{name}");
+        assert_eq!(ended.dropped, [(c(), p(4))]);
+    }
+    let silent = [
+        ("an empty answer", Generation::default()),
+        ("a person is asked for", Generation { handoff, ..Generation::default() }),
+        ("closed", Generation { close: true, ..Generation::default() }),
+        ("asked to confirm", calls("shop.retry_payment", json!({ "id": "7", "card": "a" }))),
+    ];
+    for (name, end) in silent {
+        for (tries, dropped) in [(1, &[][..]), (2, &[(c(), p(4))][..])] {
+            let outcome = Ok(end.clone());
+            let (conversation, turn, attempt) = (c(), p(4), beckon::model::live::attempt_number(1, 1, tries));
+            let body = Body::Generated { conversation, turn, step: 1, attempt, outcome, failures: 0 };
+            let ended = decide(asked().state, &input(p(5), body), &catalogs());
+            assert_eq!(ended.dropped, dropped, "{name}: only an earlier try can have begun to speak");
+        }
     }
     for spoken in [words("Yes."), Generation { close: true, ..words("Bye.") }] {
         let ended = decide(asked().state, &input(p(5), generated(4, 1, spoken)), &catalogs());

@@ -61,6 +61,9 @@ async fn a_busy_model_is_asked_again_when_it_says_so_and_not_waited_for_long(wor
 }
 
 async fn a_conversation_too_long_for_a_model_is_asked_again_shorter(world: World) {
+    let playbook = world.read_file("playbooks/quick.yaml");
+    let playbook = playbook.replace("  idle: 24h", "  idle: 24h\n  limits: { tokens: 1000000 }");
+    let world = world.with_files(&[("playbooks/quick.yaml", &playbook)]).await;
     let mut world = world.with_model().await;
     let mut chat = world.chat("42").await;
     let id = world.quick_talk(&mut chat, "42", "a").await;
@@ -107,6 +110,7 @@ async fn words_of_a_stream_that_was_cut_leave_the_screen_before_the_fallback(wor
     chat.say(&id, "What is the meaning of this?").await;
     assert_eq!(chat.hears().await, "I can't reach my assistant right now. A colleague will join you.");
     chat.holder("queue").await;
+    chat.frame("dropped").await;
     chat.catch_up().await;
     let deltas = chat.all("delta");
     assert!(deltas.iter().any(|delta| delta["text"].as_str().unwrap().contains("Once")), "{}", chat.story());
