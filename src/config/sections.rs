@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::engine::notify;
-use crate::http::{chat, dashboard};
 use crate::http::keys::{ApiKey, Right};
 use crate::http::limits::Limits;
+use crate::http::{chat, dashboard};
 use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
@@ -19,7 +19,8 @@ use super::read::{Reading, Secrets, Section};
 use super::settings::{Engine, Http, Log, LogFormat};
 
 /// Sections.
-pub const ROOT: &[&str] = &["http", "chat", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
+pub const ROOT: &[&str] =
+    &["http", "chat", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
 /// Keys of `[http]`.
 pub const HTTP: &[&str] =
     &["listen", "api_key", "max_body", "max_batch", "max_item", "max_connections", "request_timeout"];
