@@ -12,6 +12,9 @@ use crate::store::{Channel, JournalId, Store, StoreError};
 /// Journal lines of a partition taken at a time.
 const LINES: usize = 500;
 
+/// Partitions whose journals are read at once.
+const AT_ONCE: usize = 8;
+
 /// Journal lines of all partitions in one transaction of the record: its fixed cost is shared, its memory bounded.
 const LINES_AT_ONCE: usize = 8_192;
 
@@ -112,24 +115,29 @@ impl Projector {
     pub async fn project(&self, partitions: &[Partition]) -> Result<Projected, ProjectError> {
         let mut projected = Projected::default();
         let (mut pieces, mut ends) = (BTreeMap::new(), Vec::new());
-        for partition in partitions {
+        for some in partitions.chunks(AT_ONCE) {
             if projected.lines >= LINES_AT_ONCE {
-                projected.more.push(*partition);
+                projected.more.extend(some);
                 continue;
             }
-            let lines = self.lines(*partition).await?;
-            projected.lines += lines.len();
-            if lines.len() >= LINES {
-                projected.more.push(*partition);
+            let mut reads = Vec::with_capacity(some.len());
+            for partition in some {
+                reads.push(self.lines(*partition));
             }
-            let Some(last) = lines.last() else { continue };
-            ends.push(End {
-                partition: *partition,
-                journal: JournalId { epoch: last.id.epoch, n: last.id.n },
-                decided: last.line.pos,
-                retired: lines.iter().flat_map(|line| line.line.retired.iter().copied()).collect(),
-            });
-            pieces.insert(*partition, lines);
+            for (partition, lines) in some.iter().zip(futures_util::future::try_join_all(reads).await?) {
+                projected.lines += lines.len();
+                if lines.len() >= LINES {
+                    projected.more.push(*partition);
+                }
+                let Some(last) = lines.last() else { continue };
+                ends.push(End {
+                    partition: *partition,
+                    journal: JournalId { epoch: last.id.epoch, n: last.id.n },
+                    decided: last.line.pos,
+                    retired: lines.iter().flat_map(|line| line.line.retired.iter().copied()).collect(),
+                });
+                pieces.insert(*partition, lines);
+            }
         }
         if pieces.is_empty() {
             return Ok(projected);
