@@ -12,7 +12,7 @@ use crate::model::input::{Choice, Proposal};
 use crate::model::lossy;
 
 /// What a turn may add to the state, in bytes: calls to be made, and choices on offer.
-pub const TURN: usize = 16 * 1024;
+pub const TURN: usize = 20 * 1024;
 
 /// What an opening needs beside its event, in bytes.
 pub const OPENING: usize = 8 * 1024;
@@ -24,10 +24,10 @@ const MAX_ARGS: usize = 6 * 1024;
 const MAX_CHOICES: usize = 20;
 
 /// The longest label of a choice, in characters.
-const MAX_LABEL: usize = 80;
+pub const MAX_LABEL: usize = 80;
 
 /// The longest value of a choice, in bytes; it is never cut, since it is compared.
-pub const MAX_VALUE: usize = 200;
+pub const MAX_VALUE: usize = 4 * MAX_LABEL;
 
 /// The largest traits of a customer, together, in bytes; and the largest links.
 const MAX_TRAITS: usize = 16 * 1024;

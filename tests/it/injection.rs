@@ -120,6 +120,50 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
 }
 
 #[test]
+fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest_events() {
+    let catalog = catalog(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workspaces/checkout"));
+    let playbook = &catalog.playbooks["checkout-trouble"];
+    let known = attacked(playbook, "harmless");
+    let mut log = log(&known, "harmless");
+    let pattern = log.iter().find(|entry| entry.by == By::Customer).unwrap().clone();
+    for n in 0..400_u32 {
+        let data = json!(format!("event-{n:03} {}", "z".repeat(4_000)));
+        let event = Event::new("shop", "e", "order.updated", None, data);
+        let id = EventId { partition: Partition(3), pos: pos(0) };
+        let kind = Kind::Event { event: id, envelope: Box::new(event) };
+        log.push(Entry { n: 100 + n, kind, by: By::System, ..pattern.clone() });
+    }
+    // So much was said since that the log has no room for what happened.
+    for n in 0..40 {
+        let text = format!("said-{n:03} {}", "y".repeat(4_000));
+        let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+        log.push(Entry { n: 600 + n, kind, by: By::Customer, ..pattern.clone() });
+    }
+    let (actor, traits) = (ActorId::user("42"), known["customer"]["traits"].as_object().unwrap());
+    let situation = Situation { catalog: &catalog, playbook, actor: &actor, traits, log: &log };
+    for room in [ROOM, ROOM / 4, 2_000] {
+        let request = request(&situation, 500, room).unwrap();
+        let texts: Vec<&str> = request
+            .messages
+            .iter()
+            .map(|message| match message {
+                Message::System(text) | Message::User(text) | Message::Assistant(text, _) => text.as_str(),
+                Message::Tool { content, .. } => content.as_str(),
+            })
+            .collect();
+        let size: usize = texts.iter().map(|text| text.len()).sum();
+        assert!(size <= room * 3 / 2 + 500, "{size} bytes in room for {room}");
+        let told = texts[0].matches("<data name=\"event\">").count();
+        assert_eq!(told, 4, "the trigger, and the latest three: {room}");
+        for n in [397, 398, 399] {
+            assert!(texts[0].contains(&format!("event-{n}")), "{room}: {n}");
+        }
+        assert!(!texts[0].contains("event-396"));
+        assert!(room < 8_000 || texts.last().unwrap().starts_with("said-039"), "the newest words stay");
+    }
+}
+
+#[test]
 fn b14_whatever_a_prompt_prints_an_attack_in_it_stays_data() {
     let quoted = Regex::new(r#""(?:[^"\\\n]|\\.)*""#).unwrap();
     let mut printed = 0;

@@ -127,7 +127,7 @@ fn no_input_is_so_large_that_the_state_passes_its_bound() {
     );
     assert!(last.entries.iter().any(|logged| matches!(logged.entry.kind, Kind::Message { .. })), "it opens without it");
     let choices: Vec<Choice> =
-        (0..100).map(|n| Choice { label: format!("{n}{huge}"), value: format!("{n}{}", "v".repeat(n * 4)) }).collect();
+        (0..100).map(|n| Choice { label: format!("{n}{huge}"), value: format!("{n}{}", "v".repeat(n * 6)) }).collect();
     let pay = json!({ "id": "x".repeat(5_000), "card": "y".repeat(5_000) });
     let all: Vec<Proposal> = (0..60).map(|_| proposal("shop.retry_payment", pay.clone())).collect();
     for (n, generation) in [Generation { choices, ..words("?") }, Generation { calls: all, ..words("!") }]
