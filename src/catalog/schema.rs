@@ -18,6 +18,11 @@ pub fn source_schema() -> Value {
     parse(include_str!("schema/source.json"))
 }
 
+/// JSON Schema of a file of scenarios.
+pub fn scenario_schema() -> Value {
+    parse(include_str!("schema/scenario.json"))
+}
+
 /// The files are part of the binary, and a test reads them.
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()

@@ -12,6 +12,7 @@ pub mod send;
 pub mod serve;
 pub mod simulate;
 pub mod source;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,8 @@ enum Command {
         #[arg(long)]
         schema: bool,
     },
+    /// Play the scenarios of a workspace in virtual time, without network and waiting
+    Test(test::Test),
     /// Look after the accounts of operators
     Operator {
         #[command(subcommand)]
@@ -147,6 +150,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
             print!("{report}");
             Ok(good)
         }
+        Command::Test(test) => test::run(&test),
         Command::Operator { act, overrides } => block_on(operator::run(&act, &overrides)),
         Command::Record { act, overrides } => block_on(record::run(&act, &overrides)),
         Command::Source { act } => source::run(&act),

@@ -20,6 +20,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("engine", 4),
     ("ingest", 4),
     ("http", 5),
+    ("rehearsal", 5),
     ("config", 6),
     ("app", 7),
     ("cli", 8),
