@@ -7,6 +7,9 @@
 mod actors;
 mod answers;
 mod check;
+pub mod difference;
+pub mod replay;
 pub mod scenario;
 mod stage;
+pub mod tally;
 pub mod timeline;
