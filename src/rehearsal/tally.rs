@@ -84,9 +84,11 @@ impl Tally {
         for (playbook, verdicts) in self.reasons {
             let of = playbooks.entry(playbook).or_default();
             for (verdict, reasons) in verdicts {
-                of.refused.extend(
-                    reasons.into_iter().map(|(reason, count)| Refused { verdict: word(&verdict), reason, count }),
-                );
+                of.refused.extend(reasons.into_iter().map(|(reason, count)| Refused {
+                    verdict: word(&verdict),
+                    reason,
+                    count,
+                }));
             }
             // The most frequent first; what is equally frequent by its words.
             of.refused.sort_by(|a, b| (b.count, &a.verdict, &a.reason).cmp(&(a.count, &b.verdict, &b.reason)));
