@@ -21,8 +21,8 @@ use super::read::{Reading, Table, short};
 use super::yaml::{Kind, Node};
 use super::{bounds, open, yaml_files};
 
-pub use expect::{EXPECT, WORDS};
-pub use steps::STEP;
+pub use expect::{EXPECT, VERDICT, WORDS};
+pub use steps::{ANY, MODEL, STEP};
 
 /// Keys of a file.
 pub const SUITE: &[&str] = &["given", "scenarios"];

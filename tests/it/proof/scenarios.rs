@@ -8,7 +8,7 @@ use beckon::catalog::{compile, read_scenarios, read_workspace, scenario_schema, 
 use beckon::rehearsal::scenario::Theatre;
 use serde_json::Value;
 
-use super::{checkout, folder, play, read, wrong};
+use super::{checkout, folder, play, wrong};
 use crate::chaos::process::{Site, text};
 use crate::store::Place;
 
@@ -185,12 +185,16 @@ fn five_hundred_scenarios_take_less_than_ten_seconds() {
     let catalog = checkout();
     let steps: String = CHARGE.lines().map(|line| format!("      {line}\n")).collect();
     let one = |n: usize| format!("  - scenario: Number {n}\n    steps:\n{steps}      - expect: {{ state: open }}\n");
-    let all: String = (0..500).map(one).collect();
-    let suites = read(&catalog, &format!("scenarios:\n{all}")).unwrap();
-    let theatre = Theatre { catalog, first: None };
+    let file = |file: usize| {
+        let scenarios: String = (0..50).map(one).collect();
+        (format!("tests/{file}.yaml"), format!("scenarios:\n{scenarios}").into_bytes())
+    };
+    let files = (0..10).map(file).collect();
     let begun = Instant::now();
-    let passed = suites[0].scenarios.iter().filter(|s| theatre.play(&suites[0], s).wrong.is_empty()).count();
-    assert_eq!(passed, 500);
+    let suites = compile_scenarios(&files, &catalog).unwrap();
+    let theatre = Theatre { catalog, first: None };
+    let played = suites.iter().flat_map(|suite| suite.scenarios.iter().map(|s| theatre.play(suite, s)));
+    assert_eq!(played.filter(|played| played.wrong.is_empty()).count(), 500);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
@@ -202,6 +206,9 @@ fn the_command_tells_the_timeline_the_line_and_writes_junit() {
     let none = test(&[]);
     assert_eq!(none.status.code(), Some(1), "a workspace without scenarios proves nothing: {}", text(&none));
 
+    let checked = || text(&site.run(&["check", "--workspace", &workspace], ""));
+    let catalog = |checked: &str| checked.split("Catalog ").nth(1).map(str::to_owned);
+    let before = checked();
     std::fs::create_dir(site.path("tests")).unwrap();
     site.file(
         "tests/quick.yaml",
@@ -209,6 +216,8 @@ fn the_command_tells_the_timeline_the_line_and_writes_junit() {
          - expect: { opening: quick }\n  - scenario: It says <b> & more\n    steps:\n      - event: quick.opened\n        \
          data: { id: a, level: 2 }\n      - expect: { says: <b> }\n",
     );
+    assert!(before.contains("0 scenarios") && checked().contains("2 scenarios"), "{before}");
+    assert_eq!(catalog(&checked()), catalog(&before), "scenarios are no part of the catalog");
     let junit = site.path("junit.xml").display().to_string();
     let failed = test(&["--junit", &junit]);
     assert_eq!(failed.status.code(), Some(1));
@@ -242,7 +251,7 @@ fn the_command_tells_the_timeline_the_line_and_writes_junit() {
     let broken = test(&[]);
     assert_eq!(broken.status.code(), Some(1));
     assert!(text(&broken).contains("did you mean `steps`?"), "{}", text(&broken));
-    let checked = text(&site.run(&["check", "--workspace", &workspace], ""));
+    let checked = checked();
     assert!(checked.contains("tests/quick.yaml:3:5: there is no key `stpes` here"), "{checked}");
     let schemas: Value = serde_json::from_slice(&site.run(&["check", "--schema"], "").stdout).unwrap();
     assert!(schemas["scenario"]["properties"]["scenarios"].is_object());
