@@ -78,7 +78,10 @@ pub fn run(test: &Test) -> anyhow::Result<bool> {
     }
     let failed = lines.iter().filter(|line| !line.played.wrong.is_empty()).count();
     if lines.is_empty() {
-        println!("no scenario was played: write some in {}", test.workspace.join("tests").display());
+        match &test.only {
+            Some(text) => println!("no scenario has `{text}` in its file or name"),
+            None => println!("there are no scenarios: write some in {}", test.workspace.join("tests").display()),
+        }
         return Ok(false);
     }
     let count = if lines.len() == 1 { "1 scenario".to_owned() } else { format!("{} scenarios", lines.len()) };
@@ -119,7 +122,7 @@ fn report(lines: &[Line], all: bool) -> String {
 
 fn story(played: &Played) -> String {
     let mut text = String::new();
-    for moment in &played.timeline {
+    for moment in played.lines() {
         let _ = writeln!(text, "  {moment}");
     }
     for mistake in &played.wrong {

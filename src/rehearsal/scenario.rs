@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::check::{View, check};
 use super::stage::Stage;
-use super::timeline::{Happened, listed};
+use super::timeline::{Happened, Moment, listed};
 use crate::catalog::scenario::{Act, Expect, Given, Scenario, Step, Suite};
 use crate::catalog::{Mistake, Spot};
 use crate::model::catalog::Catalog;
@@ -23,8 +23,16 @@ use crate::model::input::{Body, Operator};
 pub struct Played {
     /// What did not hold, each at its place in the file; empty: it passed.
     pub wrong: Vec<Mistake>,
-    /// What happened up to there, a line each.
-    pub timeline: Vec<String>,
+    /// What happened up to there.
+    pub timeline: Vec<Moment>,
+    customer: ActorId,
+}
+
+impl Played {
+    /// What happened, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        listed(&self.timeline, &self.customer)
+    }
 }
 
 /// What all scenarios are played on.
@@ -48,7 +56,7 @@ impl Theatre {
         let wrong = player.all();
         let wrong =
             wrong.into_iter().map(|(spot, problem)| Mistake::at(&suite.file, &suite.text, spot, problem)).collect();
-        Played { wrong, timeline: listed(&player.stage.timeline, &scenario.customer) }
+        Played { wrong, timeline: player.stage.timeline, customer: scenario.customer.clone() }
     }
 }
 

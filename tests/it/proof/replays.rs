@@ -132,6 +132,9 @@ async fn recorded_day() -> (Site, Process) {
         site.event(&process, "checkout.payment_failed", &customer, data("a", total)).await;
         site.event(&process, "checkout.payment_failed", &customer, data("b", total)).await;
     }
+    // Each says its opening once the API, which is not there, was asked in vain: then nothing more is to come.
+    let listed = |told: &Value| told["items"].as_array().is_some_and(|items| items.len() == 8);
+    site.until(&process, "all openings are said", "/v1/conversations?state=waiting", listed).await;
     site.rest_comes(&process).await;
     (site, process)
 }

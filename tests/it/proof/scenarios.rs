@@ -5,11 +5,16 @@ use std::time::{Duration, Instant};
 
 use beckon::catalog::scenario::compile_scenarios;
 use beckon::catalog::{compile, read_scenarios, read_workspace, scenario_schema, yaml_to_json};
+use beckon::model::ids::ActorId;
+use beckon::model::time::Ms;
 use beckon::rehearsal::scenario::Theatre;
-use serde_json::Value;
+use beckon::rehearsal::timeline::{Happened, Moment, listed};
+use serde_json::{Value, json};
 
 use super::{checkout, folder, play, wrong};
 use crate::chaos::process::{Site, text};
+use crate::journeys::journeys;
+use crate::journeys::world::{ANA, World};
 use crate::store::Place;
 
 /// The bubble, the script's question, and a charge that waits to be confirmed.
@@ -53,7 +58,7 @@ fn a_conversation_runs_from_the_event_to_its_goal_in_no_time() {
 "
     ));
     assert_eq!(wrong(&played), "");
-    assert!(!played.timeline.iter().any(|line| line.contains("do not show this")), "only `returns` are kept");
+    assert!(!played.lines().iter().any(|line| line.contains("do not show this")), "only `returns` are kept");
 }
 
 /// Each expectation, wrong on purpose: a test that cannot fail proves nothing.
@@ -120,14 +125,11 @@ fn boundaries_are_exact() {
             "{opened}- event: quick.opened\n  after: {after}\n  data: {{ id: a, level: 3 }}\n- expect: {{ state: {state} }}\n"
         ));
         assert_eq!(wrong(&played), "", "{after}");
-        let heard = played.timeline.iter().filter(|line| line.contains("quick: ")).nth(1).unwrap();
+        let lines = played.lines();
+        let heard: Vec<&String> = lines.iter().filter(|line| line.contains("quick: ")).collect();
         // At 1,001 ms the first has expired before the second is judged.
-        let heard = if after == "1001ms" {
-            played.timeline.iter().rfind(|line| line.contains("quick: ")).unwrap()
-        } else {
-            heard
-        };
-        assert!(heard.contains(verdict), "{after}: {heard}");
+        let second = if after == "1001ms" { heard[2] } else { heard[1] };
+        assert!(second.contains(verdict), "{after}: {heard:#?}");
     }
 }
 
@@ -147,7 +149,65 @@ fn who_speaks_first_is_answered_and_duplicates_change_nothing() {
 ",
     );
     assert_eq!(wrong(&played), "");
-    assert!(played.timeline.iter().any(|line| line.contains("a duplicate")), "{:#?}", played.timeline);
+    assert!(played.lines().iter().any(|line| line.contains("a duplicate")), "{:#?}", played.lines());
+}
+
+journeys!(a_scenario_gives_what_a_live_server_gives);
+
+/// Entry by entry: kinds, words, calls, holders, in the same order.
+async fn a_scenario_gives_what_a_live_server_gives(mut world: World) {
+    let mut chat = world.chat("42").await;
+    let id = world.talk(&mut chat, "42", "7").await;
+    chat.choose(&id, "Use another card").await;
+    assert_eq!(chat.hears().await, "Which card?");
+    chat.choose(&id, "card-a").await;
+    let confirm = chat.entry("confirm").await;
+    chat.confirm(&id, &confirm["call_id"], true).await;
+    assert_eq!(chat.hears().await, "Order N-7 is paid.");
+    world.event("checkout.completed", "42", json!({ "order_id": "7", "total": 89.5 })).await;
+    chat.say(&id, "I want a human").await;
+    chat.holder("queue").await;
+    world.claim(ANA, &id).await;
+    world.write(ANA, &id, "This is Ana.").await;
+    world.act(ANA, &id, "close", Value::Null).await;
+    world.settle("42").await;
+    let entries = world.server().record.entries(id.parse().unwrap(), 0, 1_000).await.unwrap();
+    let customer = ActorId::user("42");
+    let live: Vec<Moment> = entries
+        .into_iter()
+        .map(|entry| Moment { at: Ms(0), customer: None, what: Happened::Entry(id.parse().unwrap(), Box::new(entry)) })
+        .collect();
+
+    let mut played = play(
+        "\
+- api: shop.get_order
+  returns: { id: '7', number: N-7, status: open, total: 89.5, currency: EUR, internal_note: do not show this }
+- api: shop.list_cards
+  returns: [{ id: card-a, label: Visa 4242, secret: 1 }, { id: card-b, label: Mastercard 5100, secret: 2 }]
+- api: shop.retry_payment
+  returns: { status: paid }
+- event: checkout.payment_failed
+  data: { order_id: '7', attempt: 2, total: 89.5 }
+- seen
+- choose: Use another card
+- choose: Visa 4242
+- confirm: true
+- event: checkout.completed
+  data: { order_id: '7', total: 89.5 }
+- say: I want a human
+- claim: Ana
+- operator_says: This is Ana.
+- operator_closes: true
+- expect: { state: closed, outcome: goal }
+",
+    );
+    assert_eq!(wrong(&played), "");
+    played.timeline.retain(|moment| matches!(moment.what, Happened::Entry(..)));
+    for moment in &mut played.timeline {
+        (moment.at, moment.customer) = (Ms(0), None);
+    }
+    assert_eq!(listed(&played.timeline, &customer), listed(&live, &customer));
+    assert!(live.len() > 20, "{}", live.len());
 }
 
 #[test]
