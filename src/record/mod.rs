@@ -11,6 +11,7 @@ mod events;
 mod line;
 mod page;
 mod rebuild;
+mod recorded;
 mod rows;
 mod schema;
 mod sessions;
@@ -30,6 +31,7 @@ pub use customers::{CustomerView, Known};
 pub use events::{EventFilter, EventRow, EventStatus, EventView, VerdictCount};
 pub use line::{Line, LineId, StoredText};
 pub use page::Page;
+pub use recorded::{Named, Recorded};
 pub use sessions::{AuditRow, Session};
 
 /// How many password hashes may be computed at a time; each takes 19 MiB.
@@ -104,13 +106,19 @@ impl Record {
     /// [`RecordError::Address`], [`RecordError::Away`], and [`RecordError::Newer`] or [`RecordError::Corrupt`] where
     /// going on would lose something.
     pub async fn open(url: &str, data: &Path) -> Result<Record, RecordError> {
+        let record = Record::connect(url, data).await?;
+        schema::migrate(record.write(), record.place()).await?;
+        Ok(record)
+    }
+
+    /// Opens the record as it is.
+    async fn connect(url: &str, data: &Path) -> Result<Record, RecordError> {
         sqlx::any::install_default_drivers();
         let inner = match url.strip_prefix("sqlite:") {
             Some(file) => open_sqlite(file, data).await?,
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => open_postgres(url).await?,
             None => return Err(RecordError::Address(url.split("://").next().unwrap_or_default().to_owned())),
         };
-        schema::migrate(&inner.write, &inner.place).await?;
         Ok(Record { inner: Arc::new(inner) })
     }
 

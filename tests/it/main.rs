@@ -24,6 +24,7 @@ mod intake;
 mod journeys;
 mod llm;
 mod notify;
+mod proof;
 mod record;
 mod rest;
 mod segment;
