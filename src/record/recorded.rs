@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sqlx::{AnyConnection, Row};
 
-use super::archive::LineId;
+use super::line::LineId;
 use super::rows::{int, number};
 use super::{Record, RecordError};
 use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
