@@ -66,8 +66,11 @@ impl Inbox {
     pub async fn announce(&self, in_force: &InForce) -> Result<(), StoreError> {
         let own = ActorId::of_partition();
         let mut inputs = Vec::new();
-        for partition in (0..self.store.partitions()).map(Partition) {
-            let held = self.store.load(partition, std::slice::from_ref(&own)).await?;
+        let partitions: Vec<Partition> = (0..self.store.partitions()).map(Partition).collect();
+        // Together: one after another would be as many round trips as there are partitions.
+        let loads = partitions.iter().map(|partition| self.store.load(*partition, std::slice::from_ref(&own)));
+        let loaded = futures_util::future::try_join_all(loads).await?;
+        for (partition, held) in partitions.into_iter().zip(loaded) {
             let held = held.into_iter().flatten().next();
             let held: InForce = held.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
             if held.revision < in_force.revision {

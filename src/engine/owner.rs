@@ -140,13 +140,14 @@ impl Owner {
     /// The store's; nothing is lost then, and the same step may be taken again.
     pub async fn step(&mut self, newest: &InForce) -> Result<Worked, StoreError> {
         self.announce(newest).await?;
+        // Before the next batch, not when the inbox is empty: under load it never is.
+        if self.withdraw {
+            self.withdraw_paused().await?;
+        }
         let max = if self.singly_until.is_some() { 1 } else { self.settings.batch };
         let stored = self.store.read(self.partition, self.at, max).await?;
         if stored.is_empty() {
             self.singly_until = None;
-            if self.withdraw {
-                self.withdraw_paused().await?;
-            }
             return self.tick().await;
         }
         if let Some(until) = self.singly_until
@@ -411,6 +412,8 @@ impl Owner {
     ) -> Result<(), StoreError> {
         if in_force.revision > self.catalogs.in_force.revision {
             self.hold(in_force.clone()).await?;
+            // Somebody else announced it: once is enough.
+            self.announced = self.announced.max(in_force.revision);
             self.withdraw = !in_force.paused.is_empty();
             gathered.in_force = Some(in_force.clone());
         }

@@ -4,6 +4,7 @@ mod bounds;
 mod charges;
 mod kills;
 mod nodes;
+mod pauses;
 mod poison;
 pub(crate) mod process;
 mod schemas;
