@@ -35,11 +35,12 @@ impl Inbox {
         Inbox { store }
     }
 
-    /// Appends events; answers in order: Beckon's id, and whether it is new.
+    /// Appends events; answers in order: Beckon's id, and whether it is new; none where its customer's inputs cannot be
+    /// processed, and its dead letters come first.
     ///
     /// # Errors
     /// The store's: nothing may be told as accepted then, and sending all again is safe.
-    pub async fn events(&self, events: Vec<Event>) -> Result<Vec<(EventId, bool)>, StoreError> {
+    pub async fn events(&self, events: Vec<Event>) -> Result<Vec<Option<(EventId, bool)>>, StoreError> {
         let secret = self.store.dedupe_secret();
         let inputs: Vec<NewInput> = events
             .into_iter()
@@ -50,12 +51,15 @@ impl Inbox {
             })
             .collect();
         let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition).collect();
-        let appended = self.store.append(inputs).await?;
-        Ok(partitions
-            .into_iter()
-            .zip(appended)
-            .map(|(partition, Appended { pos, fresh })| (EventId { partition, pos }, fresh))
-            .collect())
+        let appended: Vec<Option<Appended>> = match self.store.append(inputs).await {
+            Ok(appended) => appended.into_iter().map(Some).collect(),
+            Err(StoreError::Quarantined(appended)) => appended,
+            Err(problem) => return Err(problem),
+        };
+        let told = |(partition, appended): (Partition, Option<Appended>)| {
+            appended.map(|Appended { pos, fresh }| (EventId { partition, pos }, fresh))
+        };
+        Ok(partitions.into_iter().zip(appended).map(told).collect())
     }
 
     /// Appends what is in force to every partition that does not hold it yet: whatever is appended after this is judged
@@ -145,9 +149,13 @@ impl Inbox {
 
 /// An input in its stored form.
 pub fn new_input(partition: Partition, to: To, body: Body, dedupe: Option<DedupeKey>, bounded: bool) -> NewInput {
+    let actor = match &to {
+        To::Actor(actor) => actor.clone(),
+        To::Partition => ActorId::of_partition(),
+    };
     // Writing JSON to memory fails only on maps with keys that are no text; there are none.
     let payload = serde_json::to_vec(&Envelope { to, body }).unwrap_or_default();
-    NewInput { partition, payload, dedupe, bounded }
+    NewInput { partition, actor, payload, dedupe, bounded }
 }
 
 /// A keyed hash of source, id and customer: SipHash-2-4-128 under the store's own secret, so that nobody can make

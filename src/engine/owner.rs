@@ -17,7 +17,7 @@ use crate::model::ids::{ActorId, EventId, Partition, Pos};
 use crate::model::input::{Body, Envelope, InForce, Input, To};
 use crate::model::live::Live;
 use crate::model::time::Ms;
-use crate::store::{Batch, Channel, Committed, Lease, NewEntry, Store, StoreError, StoredInput};
+use crate::store::{Batch, Channel, Committed, Lease, NewDead, NewEntry, Store, StoreError, StoredInput};
 
 /// How often an input may be found half decided before it goes to dead letters undecided.
 const MAX_TRIES: u32 = 2;
@@ -189,7 +189,10 @@ impl Owner {
         let mut unreadable = self.warm_up(inputs.iter().filter_map(|(_, read)| read.as_ref().ok())).await?;
         for (stored, read) in inputs {
             match read {
-                Err(reason) => self.dead(&mut gathered, &stored, None, reason),
+                Err(reason) => {
+                    let actor = addressee(&stored.payload);
+                    self.dead(&mut gathered, &stored, actor, reason);
+                }
                 Ok(input) => {
                     if let To::Actor(actor) = &input.to
                         && let Some(reason) = unreadable.get(actor)
@@ -304,6 +307,8 @@ impl Owner {
                 Change::Erase => {
                     gathered.states.insert(actor.clone(), None);
                     batch.forget.extend(decision.retired.iter().copied());
+                    batch.dead.retain(|letter| letter.actor != *actor);
+                    batch.forget_dead.push(actor.clone());
                 }
             }
             for live in hints(&decision.entries, &decision.answers, &decision.dropped, erased) {
@@ -340,7 +345,9 @@ impl Owner {
             payload: serde_json::from_slice(&stored.payload)
                 .unwrap_or_else(|_| String::from_utf8_lossy(&stored.payload).into_owned().into()),
         };
-        gathered.batch.dead.push((stored.pos, encoded(&letter)));
+        let payload = encoded(&letter);
+        let concerned = letter.actor.unwrap_or_else(ActorId::of_partition);
+        gathered.batch.dead.push(NewDead { pos: stored.pos, actor: concerned, payload });
         let line = JournalLine { dead: true, ..blank_line(stored.pos, self.catalogs.in_force.revision, actor) };
         gathered.batch.journal.push(encoded(&line));
     }
@@ -490,10 +497,7 @@ impl Owner {
     async fn bury(&mut self, stored: &StoredInput) -> Result<Worked, StoreError> {
         let mut gathered = Gathered::default();
         gathered.batch.journal_from = self.journal_n;
-        let actor = self.read_input(stored).ok().and_then(|input| match input.to {
-            To::Actor(actor) => Some(actor),
-            To::Partition => None,
-        });
+        let actor = addressee(&stored.payload);
         self.dead(&mut gathered, stored, actor, "it ended the process that decided it, more than once".to_owned());
         self.commit(self.at, stored.pos, gathered, 1).await
     }
@@ -512,6 +516,18 @@ async fn end_of(store: &dyn Store, partition: Partition, at: Pos) -> Result<Opti
                 end = Some(last.pos);
             }
         }
+    }
+}
+
+/// Whom an input concerns, though the rest of it may be of a newer build.
+fn addressee(payload: &[u8]) -> Option<ActorId> {
+    #[derive(serde::Deserialize)]
+    struct Addressed {
+        to: To,
+    }
+    match serde_json::from_slice(payload) {
+        Ok(Addressed { to: To::Actor(actor) }) => Some(actor),
+        Ok(Addressed { to: To::Partition }) | Err(_) => None,
     }
 }
 

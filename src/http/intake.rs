@@ -78,10 +78,17 @@ pub async fn accept(parts: &Parts, door: &'static str, items: Vec<Item>) -> Resu
     }
     let mut appended = if events.is_empty() { Vec::new() } else { parts.inbox.events(events).await? }.into_iter();
     for result in results.iter_mut().filter(|result| result.status == ItemStatus::Accepted) {
-        let (event, fresh) = appended.next().ok_or_else(|| ApiError::internal("an append without an answer"))?;
-        result.event = Some(event.to_string());
-        if !fresh {
-            result.status = ItemStatus::Duplicate;
+        match appended.next().ok_or_else(|| ApiError::internal("an append without an answer"))? {
+            Some((event, fresh)) => {
+                result.event = Some(event.to_string());
+                if !fresh {
+                    result.status = ItemStatus::Duplicate;
+                }
+            }
+            None => {
+                result.status = ItemStatus::Rejected;
+                result.error = Some(*ApiError::quarantined().problem);
+            }
         }
     }
     for status in [ItemStatus::Accepted, ItemStatus::Duplicate, ItemStatus::Rejected] {

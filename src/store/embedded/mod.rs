@@ -32,7 +32,7 @@ use super::{
 };
 use crate::clock::{Clock, SystemClock};
 use crate::model::catalog::Files;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 
@@ -226,8 +226,12 @@ impl Store for Embedded {
         Ok(hints)
     }
 
-    async fn dead(&self, max: usize) -> Result<Vec<StoredDead>, StoreError> {
-        self.readers.ask(move |db| reads::dead(db, max)).await
+    async fn dead(&self, after: Option<EventId>, max: usize) -> Result<Vec<StoredDead>, StoreError> {
+        self.readers.ask(move |db| reads::dead(db, after, max)).await
+    }
+
+    async fn dead_letter(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
+        self.readers.ask(move |db| reads::dead_letter(db, partition, pos)).await
     }
 
     async fn take_dead(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use beckon::model::ids::Pos;
-use beckon::store::{Store, StoreError};
+use beckon::store::{Batch, NewInput, Store, StoreError};
 
-use super::{Owner, P0, Place, input, put, put_many};
+use super::{Owner, P0, Place, actor, dead, input, put, put_many};
 
 fn ended(folder: &Path) -> String {
     match beckon::store::embedded::open(folder, &Place::embedded().settings()) {
@@ -208,4 +208,29 @@ async fn a_full_disk_refuses_and_after_space_is_freed_it_goes_on() {
     let store = beckon::store::embedded::open(folder, &Place::embedded().settings()).unwrap();
     let found: Vec<Pos> = store.read(P0, Pos::START, 1_000).await.unwrap().iter().map(|input| input.pos).collect();
     assert_eq!(found, accepted);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date() {
+    let place = Place::embedded();
+    let store = place.open().await;
+    let mut owner = Owner::of(&*store, P0).await;
+    let to = put(&*store, P0, "poison").await;
+    let payload = br#"{"actor":"user:sick","reason":"why"}"#;
+    owner.commit_to(to, Batch { dead: vec![dead(to, "sick", payload)], ..Batch::default() }).await;
+    let odd = put(&*store, P0, "poison").await;
+    owner.commit_to(odd, Batch { dead: vec![dead(odd, "sick", b"no json")], ..Batch::default() }).await;
+    drop(store);
+    let Place::Embedded(dir) = &place else { panic!("it is embedded") };
+    let db = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+    db.execute_batch("drop index dead_by_actor; alter table dead drop column actor; pragma user_version = 1").unwrap();
+    drop(db);
+
+    let store = place.open_with(|settings| settings.bounds.dead_a_customer = 1).await;
+    assert_eq!(store.dead(None, 10).await.unwrap().len(), 2);
+    let input = NewInput { actor: actor("sick"), ..input(P0, "x") };
+    assert!(
+        matches!(store.append(vec![input]).await, Err(StoreError::Quarantined(_))),
+        "its letter is known as its own"
+    );
 }
