@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::model::decision::Answer;
 use crate::model::entry::Logged;
 use crate::model::event::Event;
@@ -51,7 +53,10 @@ impl Inbox {
             })
             .collect();
         let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition).collect();
-        let appended: Vec<Option<Appended>> = match self.store.append(inputs).await {
+        let begun = Instant::now();
+        let answer = self.store.append(inputs).await;
+        crate::telemetry::append_took(begun.elapsed());
+        let appended: Vec<Option<Appended>> = match answer {
             Ok(appended) => appended.into_iter().map(Some).collect(),
             Err(StoreError::Quarantined(appended)) => appended,
             Err(problem) => return Err(problem),
@@ -103,7 +108,10 @@ impl Inbox {
     async fn push(&self, actor: &ActorId, body: Body, bounded: bool) -> Result<EventId, StoreError> {
         let partition = actor.partition(self.store.partitions());
         let input = new_input(partition, To::Actor(actor.clone()), body, None, bounded);
-        let appended = self.store.append(vec![input]).await?;
+        let begun = Instant::now();
+        let appended = self.store.append(vec![input]).await;
+        crate::telemetry::append_took(begun.elapsed());
+        let appended = appended?;
         match appended.first() {
             Some(Appended { pos, .. }) => Ok(EventId { partition, pos: *pos }),
             None => Err(StoreError::Corrupt("an append without an answer".to_owned())),

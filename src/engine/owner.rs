@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::decide::decide;
 use super::inbox::{Inbox, new_input};
 use super::node::Settings;
@@ -187,6 +189,7 @@ impl Owner {
             })
             .collect();
         let mut unreadable = self.warm_up(inputs.iter().filter_map(|(_, read)| read.as_ref().ok())).await?;
+        let begun = Instant::now();
         for (stored, read) in inputs {
             match read {
                 Err(reason) => {
@@ -209,18 +212,23 @@ impl Owner {
             }
         }
         unreadable.clear();
+        crate::telemetry::decide_took(begun.elapsed());
         self.commit(from, to, gathered, count).await
     }
 
     async fn commit(&mut self, from: Pos, to: Pos, gathered: Gathered, count: usize) -> Result<Worked, StoreError> {
         let Gathered { mut batch, states, in_force, effects, ignored } = gathered;
+        let changed = in_force.is_some();
         batch.states.extend(in_force.map(|in_force| (ActorId::of_partition(), Some(encoded(&in_force)))));
         for (actor, state) in &states {
             batch.states.push((actor.clone(), state.as_ref().map(State::encode)));
             batch.due.push((actor.clone(), state.as_ref().and_then(State::due)));
         }
         let lines = u64::try_from(batch.journal.len()).unwrap_or(u64::MAX);
-        match self.store.commit(self.partition, self.epoch, from, to, batch).await? {
+        let begun = Instant::now();
+        let committed = self.store.commit(self.partition, self.epoch, from, to, batch).await?;
+        crate::telemetry::commit_took(begun.elapsed());
+        match committed {
             Committed::Lost => return Ok(Worked::Lost),
             Committed::Applied | Committed::Done => {}
         }
@@ -240,8 +248,12 @@ impl Owner {
                 None => self.warm.remove(&actor),
             };
         }
-        if self.warm.len() > self.settings.states {
+        let forgotten = self.warm.len() > self.settings.states;
+        if forgotten {
             self.warm.clear();
+        }
+        if forgotten || changed {
+            self.let_catalogs_go();
         }
         Ok(Worked::Decided(count))
     }
@@ -381,6 +393,15 @@ impl Owner {
             }
         }
         Ok(unreadable)
+    }
+
+    /// Lets go of catalogs that are not in force and that no conversation in memory was opened under; a cold customer's
+    /// is fetched with its state.
+    fn let_catalogs_go(&mut self) {
+        let conversations = self.warm.values().flat_map(|state| state.conversations.values());
+        let used: BTreeSet<&str> = conversations.map(|conversation| conversation.catalog.as_str()).collect();
+        let in_force = &self.catalogs.in_force.hash;
+        self.catalogs.by_hash.retain(|hash, _| hash == in_force || used.contains(hash.as_str()));
     }
 
     async fn need(&mut self, hash: &str) -> Result<(), StoreError> {

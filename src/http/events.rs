@@ -42,7 +42,7 @@ pub async fn post(State(parts): State<Parts>, headers: HeaderMap, body: Body) ->
     if let (Mode::Binary | Mode::Structured, [item]) = (mode, items.as_slice())
         && let Err(refused) = &item.event
     {
-        metrics::counter!("beckon_events_total", "door" => "events", "status" => "rejected").increment(1);
+        crate::telemetry::events("events", "rejected", 1);
         return Err(error_of(refused));
     }
     let accepted = accept(&parts, "events", items).await?;

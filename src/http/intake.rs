@@ -94,7 +94,7 @@ pub async fn accept(parts: &Parts, door: &'static str, items: Vec<Item>) -> Resu
     for status in [ItemStatus::Accepted, ItemStatus::Duplicate, ItemStatus::Rejected] {
         let count = results.iter().filter(|result| result.status == status).count();
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        metrics::counter!("beckon_events_total", "door" => door, "status" => status.label()).increment(count);
+        crate::telemetry::events(door, status.label(), count);
     }
     let accepted = results.iter().filter(|result| result.status == ItemStatus::Accepted).count();
     Ok(Accepted { accepted, results })

@@ -494,6 +494,9 @@ pub trait Store: Send + Sync + 'static {
     /// This node goes: others need not wait for its heartbeat to end.
     async fn depart(&self, node: &str) -> Result<(), StoreError>;
 
+    /// How many dedupe keys are kept, over all partitions.
+    async fn dedupe_keys(&self) -> Result<u64, StoreError>;
+
     /// How full each partition is.
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError>;
 }

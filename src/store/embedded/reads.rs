@@ -64,6 +64,15 @@ pub(super) fn inputs(
         .collect()
 }
 
+/// The time of the first input after a position.
+pub(super) fn oldest(db: &Connection, partition: Partition, after: Pos) -> rusqlite::Result<Option<Ms>> {
+    let sql = "select ms from inbox where partition = ?1 and (ms, n) > (?2, ?3) order by ms, n limit 1";
+    db.prepare_cached(sql)?
+        .query_row(params![partition.0, int(after.ms), after.n], |row| num(row, 0))
+        .optional()
+        .map(|found| found.map(Ms))
+}
+
 pub(super) fn input(db: &Connection, partition: Partition, at: Pos) -> rusqlite::Result<Option<StoredInput>> {
     db.prepare_cached("select payload from inbox where partition = ?1 and ms = ?2 and n = ?3")?
         .query_row(params![partition.0, int(at.ms), at.n], |row| Ok(StoredInput { pos: at, payload: row.get(0)? }))

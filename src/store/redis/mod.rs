@@ -296,6 +296,10 @@ impl Store for RedisStore {
         self.link.ask::<i64>(redis::cmd("ZREM").arg(self.keys.global("nodes")).arg(node)).await.map(drop)
     }
 
+    async fn dedupe_keys(&self) -> Result<u64, StoreError> {
+        reads::dedupe_keys(&self.link, &self.keys).await
+    }
+
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError> {
         reads::fill(&self.link, &self.keys).await
     }

@@ -212,6 +212,15 @@ pub(super) async fn in_force(link: &Link, key: &str) -> Result<InForce, StoreErr
     Ok(InForce { revision, hash, paused })
 }
 
+pub(super) async fn dedupe_keys(link: &Link, keys: &Keys) -> Result<u64, StoreError> {
+    let mut all = redis::pipe();
+    for slot in keys.all().flat_map(|partition| keys.seen(partition)) {
+        all.cmd("HLEN").arg(slot);
+    }
+    let counts: Vec<u64> = link.ask_all(&all).await?;
+    Ok(counts.into_iter().sum())
+}
+
 pub(super) async fn fill(link: &Link, keys: &Keys) -> Result<BTreeMap<Partition, Fill>, StoreError> {
     let mut all = redis::pipe();
     for partition in keys.all() {

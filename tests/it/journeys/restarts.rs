@@ -16,6 +16,7 @@ journeys!(
     the_first_event_is_judged_by_the_files_that_the_server_was_started_with,
     an_input_that_cannot_be_read_blocks_nobody,
     a_quarantined_customers_events_are_rejected_until_its_dead_letters_go,
+    a_node_without_its_record_is_ready_and_says_so,
 );
 
 async fn a_conversation_goes_on_after_a_restart(mut world: World) {
@@ -150,7 +151,7 @@ async fn a_quarantined_customers_events_are_rejected_until_its_dead_letters_go(m
 
     let event = |id: &str, customer: &str| json!({ "specversion": "1.0", "id": id, "source": "shop", "type": "a.b", "subject": customer });
     let (status, refused) = world.send_event(KEY, event("1", "sick")).await;
-    assert_eq!((status, &refused["code"]), (409, &json!("quarantined")), "{refused}");
+    assert_eq!((status, &refused["type"]), (409, &json!("/problems/quarantined")), "{refused}");
     let batch = json!([event("2", &well), event("3", "sick")]);
     let request = world.http.post(format!("{}/v1/events", world.url)).bearer_auth(KEY);
     let request = request.header("content-type", "application/cloudevents-batch+json").body(batch.to_string());
@@ -160,7 +161,7 @@ async fn a_quarantined_customers_events_are_rejected_until_its_dead_letters_go(m
         (&answer["results"][0]["status"], &answer["results"][1]["status"]),
         (&json!("accepted"), &json!("rejected"))
     );
-    assert_eq!(answer["results"][1]["error"]["code"], "quarantined", "{answer}");
+    assert_eq!(answer["results"][1]["error"]["type"], "/problems/quarantined", "{answer}");
     world.outcome(answer["results"][0]["event"].as_str().unwrap()).await;
 
     // All of them are found, page by page.
@@ -184,4 +185,14 @@ async fn a_quarantined_customers_events_are_rejected_until_its_dead_letters_go(m
 
 fn store_settings() -> beckon::store::Bounds {
     crate::store::Place::embedded().settings().bounds
+}
+
+async fn a_node_without_its_record_is_ready_and_says_so(mut world: World) {
+    world.server().record.close().await;
+    world.event("a.b", "42", Value::Null).await;
+    let request = world.http.get(format!("{}/readyz", world.url)).send().await.unwrap();
+    assert_eq!(request.status(), 200);
+    let told: Value = request.json().await.unwrap();
+    assert_eq!(told["ready"], true, "{told}");
+    assert!(told["problems"][0].as_str().unwrap().contains("record"), "{told}");
 }

@@ -327,6 +327,10 @@ impl Memory {
         self.catalogs.get(hash).cloned()
     }
 
+    pub fn dedupe_keys(&self) -> u64 {
+        self.seen.len() as u64
+    }
+
     pub fn fill(&self) -> BTreeMap<Partition, Fill> {
         let fill = |part: &Part| Fill {
             undecided: part.undecided(),

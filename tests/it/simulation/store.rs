@@ -430,6 +430,10 @@ impl Store for SimStore {
         Ok(())
     }
 
+    async fn dedupe_keys(&self) -> Result<u64, StoreError> {
+        self.ask("dedupe_keys", |memory, _| memory.dedupe_keys()).await
+    }
+
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError> {
         self.ask("fill", |memory, _| memory.fill()).await
     }

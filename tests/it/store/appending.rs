@@ -188,6 +188,7 @@ async fn a_full_memory_of_keys_refuses_and_forgets_nothing(place: Place) {
     assert!(store.append(vec![input(P0, "without a key")]).await.unwrap()[0].fresh);
     let result = NewInput { bounded: false, ..keyed(P0, "a result", 21) };
     assert!(store.append(vec![result]).await.unwrap()[0].fresh);
+    assert_eq!(store.dedupe_keys().await.unwrap(), 21);
     for (key, pos) in first.iter().enumerate() {
         let again = store.append(vec![keyed(P0, "a", key as u128)]).await.unwrap()[0];
         assert_eq!(again, Appended { pos: *pos, fresh: false });

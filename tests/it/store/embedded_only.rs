@@ -234,3 +234,25 @@ async fn a_file_of_the_first_schema_is_brought_up_to_date() {
         "its letter is known as its own"
     );
 }
+
+#[tokio::test]
+async fn how_full_it_is_needs_no_writer() {
+    let place = Place::embedded();
+    let store = place.open().await;
+    let first = put_many(&*store, P0, 3).await[0];
+    let Place::Embedded(dir) = &place else { panic!("it is embedded") };
+    let other = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let waiting = store.append(vec![input(P0, "waits for the file")]);
+    let fill = async {
+        let fill = store.fill().await.unwrap()[&P0];
+        assert_eq!((fill.undecided, fill.oldest_undecided), (3, Some(first.time())));
+        assert_eq!(store.dedupe_keys().await.unwrap(), 0);
+        other.execute_batch("rollback").unwrap();
+    };
+    let (waited, ()) = tokio::join!(waiting, async {
+        tokio::time::timeout(std::time::Duration::from_secs(3), fill).await.expect("it is answered meanwhile");
+    });
+    waited.unwrap();
+    assert_eq!(store.fill().await.unwrap()[&P0].undecided, 4);
+}

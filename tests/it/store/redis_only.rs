@@ -199,6 +199,10 @@ async fn what_a_202_survives_follows_the_servers_settings() {
         let survives = store.survives().await.unwrap();
         assert_eq!((&survives.setting[..], survives.machine_lost), (setting, machine_lost));
     }
+    let held =
+        place(&server).open_with(|settings: &mut Settings| settings.min_replicas = 2).await.survives().await.unwrap();
+    assert!(held.setting.ends_with("min_replicas 2"), "{held:?}");
+    assert_eq!(held.machine_lost, "nothing held by n replicas");
     let secretive = Server::start(&["--rename-command", "CONFIG", ""]);
     let store = place(&secretive).open().await;
     assert_eq!(store.survives().await.unwrap().setting, "unknown settings");
