@@ -175,7 +175,8 @@ fn compiled_words_render_and_conditions_tell_what_failed() {
     assert!(render(&playbook.open.say[0].name, &tera::Context::new()).is_err());
     assert!(render(&playbook.open.say[1].name, &tera::Context::new()).is_ok());
     let prompt = &playbook.talk.prompt.as_ref().unwrap().name;
-    assert_eq!(render(prompt, &context).unwrap(), "Help with order <1042>. Be brief, 42.");
+    let data = r#"Help with order "\u003c1042\u003e". Be brief, "42"."#;
+    assert_eq!(render(prompt, &context).unwrap(), data, "in prompts, and in what they include, text is data");
     assert!(render("beckon#fallback", &tera::Context::new()).is_ok());
 
     let ask = |data: serde_json::Value| {
