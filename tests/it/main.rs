@@ -16,6 +16,8 @@ mod chat;
 mod cli;
 mod config;
 mod dashboard;
+mod dashboard_pages;
+mod dashboard_record;
 mod decide;
 mod door;
 mod hooks;
