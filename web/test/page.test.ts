@@ -266,7 +266,7 @@ for (const theme of ["light", "dark"]) {
       assert.deepEqual(await violations(on), [], "bubble");
       await on.click(".launcher");
       await on.press("More");
-      await on.press("Conversations (2)");
+      await on.press("2 conversations");
       assert.deepEqual(await violations(on), [], "list");
       await on.click(".list li:last-child button");
       on.chat.send({ type: "delta", conversation_id: "c1", turn_id: "t", try: 1, index: 0, text: "Let me" });
