@@ -101,7 +101,7 @@ export class Widget {
   identify(_userId: unknown, _traits?: unknown, given?: { token?: Token }): void {
     const token = given?.token;
     if (token === undefined) {
-      console.warn("Beckon: identify needs a token, as in Beckon('identify', id, traits, { token }).");
+      console.warn("Beckon: identify needs { token }.");
       return;
     }
     this.boot({ token });
@@ -115,7 +115,7 @@ export class Widget {
   }
 
   track(event: unknown, properties?: unknown): void {
-    if (typeof event !== "string" || !event) console.warn("Beckon: track needs the name of an event.");
+    if (typeof event !== "string" || !event) console.warn("Beckon: track needs a name.");
     else this.#view?.session.track(event, typeof properties === "object" && !Array.isArray(properties) ? { ...properties } : {});
   }
 

@@ -14,7 +14,7 @@ function begin(): void {
   }
   const script = (document.currentScript ?? document.querySelector('script[src*="/widget.js"]')) as HTMLScriptElement | null;
   if (!script?.src) {
-    console.error("Beckon: the widget cannot tell where it was loaded from; use a script tag with src.");
+    console.error("Beckon: it must be loaded by a script tag with src.");
     return;
   }
   const queue = Array.from(page.Beckon?.q ?? [], (call) => Array.from(call));

@@ -19,7 +19,7 @@ export async function wordsFor(locale: string, parts: Parts): Promise<Words> {
   try {
     return new Words(locale, (await parts.load<{ default: Table }>(part)).default);
   } catch {
-    console.warn(`Beckon: the words for "${locale}" could not be loaded, it speaks English.`);
+    console.warn(`Beckon: no words for "${locale}".`);
     return new Words("en");
   }
 }
@@ -37,7 +37,7 @@ export class Words {
     this.#table = { ...first, ...table };
     const tag = this.language === languageOf(locale) ? supported(locale) : "en";
     this.#plurals = new Intl.PluralRules(tag);
-    this.#clock = new Intl.DateTimeFormat(tag, { hour: "2-digit", minute: "2-digit" });
+    this.#clock = new Intl.DateTimeFormat(tag, { timeStyle: "short" });
     this.#numbers = new Intl.NumberFormat(tag);
   }
 

@@ -142,7 +142,12 @@ export class Log extends Component<LogProps, { away: boolean }> {
               ))}
             </ol>
           ) : (
-            <p class="empty">{words.t("empty_text")}</p>
+            <ol>
+              <li class="theirs assistant">
+                <Who view={view} speaker={{ by: "assistant", name: "" }} />
+                <Text text={words.t("empty_text")} />
+              </li>
+            </ol>
           )}
         </div>
         {this.state.away && view.later && <view.later.Newest view={view} go={this.#return} />}

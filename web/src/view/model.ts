@@ -108,7 +108,7 @@ export class View implements Watcher {
       this.words.add(later.words);
       this.changed();
     };
-    this.#around.later().then(come, () => console.warn("Beckon: a part of the widget could not be loaded, trying again."));
+    this.#around.later().then(come, () => console.warn("Beckon: a part could not be loaded."));
   }
 
   // What is on show
@@ -324,7 +324,7 @@ export class View implements Watcher {
     this.stopped = stop ?? null;
     this.emit("connection", { status });
     if (status === "needs_token") this.emit("token_expired");
-    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}), the widget does not come back by itself.`);
+    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}) and it does not come back by itself.`);
   }
 
   heard(news: News): void {
