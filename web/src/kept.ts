@@ -30,13 +30,10 @@ export class Kept {
 
   save(value: unknown): void {
     this.#latest = value;
-    if (!this.#place) return this.#tab.set("outbox", value);
-    const kept = () => this.#tab.set("outbox", null);
-    // Denied or full meanwhile: this tab still remembers.
-    this.#place.save(value).then(kept, () => {
-      this.#place = null;
-      this.save(value);
-    });
+    // At once here, so that a page that is left in this moment loses nothing; there as soon as that is done.
+    this.#tab.set("outbox", value);
+    const kept = () => value === this.#latest && this.#tab.set("outbox", null);
+    this.#place?.save(value).then(kept, () => (this.#place = null));
   }
 
   leave(): void {

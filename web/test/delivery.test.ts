@@ -2,26 +2,13 @@
 
 import assert from "node:assert/strict";
 
-import { after, test } from "node:test";
-import { closeBrowser, scene, type Scene, type SceneOptions } from "./browser";
+import { after } from "node:test";
+import { closeBrowser, play, type Scene, type SceneOptions } from "./browser";
 
 after(closeBrowser);
 
 const CHOICES = ["Try again", "Use another card", "Not now"];
 const OPENING = "Your card was declined for order 1042. Shall I help?";
-
-/** A test with a page of its own; afterwards nothing went to a third party, and nothing was complained about. */
-function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
-  test(name, async () => {
-    const on = await scene(options);
-    try {
-      await body(on);
-      assert.deepEqual(on.complaints, []);
-    } finally {
-      await on.close();
-    }
-  });
-}
 
 const opened = (on: Scene): void => void on.chat.open("c1", OPENING, { choices: CHOICES });
 const withOpening: SceneOptions = { before: opened };

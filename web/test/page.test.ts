@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { closeBrowser, scene, type Scene, type SceneOptions } from "./browser";
+import { closeBrowser, play, scene, type Scene, type SceneOptions } from "./browser";
 
 after(closeBrowser);
 
@@ -12,18 +12,6 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const OPENING = "Your card was declined for order 1042. Shall I help?";
 const opened = (on: Scene): void => void on.chat.open("c1", OPENING, { choices: ["Try again", "Not now"] });
 const withOpening: SceneOptions = { before: opened };
-
-function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
-  test(name, async () => {
-    const on = await scene(options);
-    try {
-      await body(on);
-      assert.deepEqual(on.complaints, []);
-    } finally {
-      await on.close();
-    }
-  });
-}
 
 /** A conversation with one of everything that the log can show. */
 function everything(on: Scene): void {

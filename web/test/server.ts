@@ -78,11 +78,11 @@ export class ChatServer {
   }
 
   /** Opens a conversation, as a playbook does: the first words, its choices. */
-  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[] } = {}): Talk {
-    const { choices, ...rest } = more;
+  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[]; html?: string } = {}): Talk {
+    const { choices, html, ...rest } = more;
     const talk: Talk = { id, playbook: "checkout-trouble", state: "waiting", holder: "assistant", why: "Because your payment for this order failed.", log: [], ...rest };
     this.talks.set(id, talk);
-    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}) });
+    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}), ...(html ? { html } : {}) });
     this.send({ type: "opened", conversation: this.#shown(talk, 0) });
     return talk;
   }
