@@ -93,6 +93,7 @@ play("what was read in one tab is read in the others, and what was dismissed is 
   await on.$(".bubble");
   const tab = await on.another();
   await tab.$(".bubble");
+  await on.chat.got((f) => f.type === "seen", "seen");
   await tab.press("Dismiss");
   await tab.gone(".bubble");
   await on.gone(".bubble");

@@ -188,7 +188,8 @@ export class View implements Watcher {
   show(conversation?: string): void {
     if (this.hidden) this.hidden = false;
     this.fetchLater();
-    const target = conversation ?? this.bubble?.id ?? this.conversations.find((c) => this.session.unread(c) > 0)?.id;
+    const newest = () => this.bubble?.id ?? this.conversations.find((c) => this.session.unread(c) > 0)?.id;
+    const target = conversation ?? (this.open ? undefined : newest());
     if (target !== undefined) this.select(target);
     if (!this.open) {
       this.open = true;
