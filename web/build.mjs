@@ -1,5 +1,6 @@
 // Builds the widget: `../static/widget.js` with all that is needed at first, and in `../static/widget/` the parts that
-// it asks for later. With the argument `tests` the tests into test/.out.
+// it asks for later. With the argument `tests` or `gallery`
+// those into test/.out.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -62,13 +63,14 @@ async function parts() {
   return Object.fromEntries(made);
 }
 
-if (process.argv[2] === "tests") {
+const [what] = process.argv.slice(2);
+if (what === "tests" || what === "gallery") {
   const into = join(here, "test/.out");
   await rm(into, { recursive: true, force: true });
-  const files = (await readdir(join(here, "test"))).filter((name) => name.endsWith(".test.ts"));
+  const tests = (await readdir(join(here, "test"))).filter((name) => name.endsWith(".test.ts"));
   await esbuild.build({
     ...shared,
-    entryPoints: files.map((name) => join("test", name)),
+    entryPoints: what === "gallery" ? ["gallery/gallery.ts"] : tests.map((name) => join("test", name)),
     outdir: into,
     outExtension: { ".js": ".mjs" },
     define: { PARTS: "{}" },

@@ -1,5 +1,6 @@
 // `window.Beckon`: one function, with a queue for the calls that were made before this script was there.
 
+import type { Calls, Events } from "../package/beckon";
 import { BeckonElement, defineElement, TAG } from "./element";
 import { fromAttributes, merge, defaults, type Options } from "./options";
 import type { Token } from "./identity";
@@ -17,7 +18,7 @@ const wait = (ready: () => void): void => {
   else document.addEventListener("DOMContentLoaded", ready, { once: true });
 };
 
-export class Widget {
+export class Widget implements Calls {
   #view: View | null = null;
   #element: BeckonElement | null = null;
   #options: Options;
@@ -129,7 +130,8 @@ export class Widget {
   }
 
   /** Listens; the answer stops it again. */
-  on(name: string, listener: Listener): () => void {
+  on<Name extends keyof Events>(name: Name, listening: (detail: Events[Name]) => void): () => void {
+    const listener = listening as Listener;
     const those = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, those.add(listener));
     if (name === "ready" && this.#element) queueMicrotask(() => listener(undefined));

@@ -219,7 +219,11 @@ export class HostSite {
   body = "";
   head = "";
   headers: Record<string, string> = {};
-  #http = createServer((_request, response) => {
+  /** Scripts of the page, by path. */
+  readonly scripts = new Map<string, string>();
+  #http = createServer((request, response) => {
+    const script = this.scripts.get(request.url ?? "");
+    if (script !== undefined) return void response.setHeader("content-type", "text/javascript").end(script);
     for (const [name, value] of Object.entries(this.headers)) response.setHeader(name, value);
     response.setHeader("content-type", "text/html; charset=utf-8");
     response.end(`<!doctype html><html lang="en"><head><title>Shop</title><link rel="icon" href="data:,">${this.head}</head><body><main><h1>Shop</h1><label>Search <input id="search"></label><button id="buy">Buy</button></main>${this.body}</body></html>`);
