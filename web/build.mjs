@@ -1,6 +1,5 @@
 // Builds the widget: `../static/widget.js` with all that is needed at first, and in `../static/widget/` the parts that
-// it asks for later. With the argument `tests` or `gallery`
-// those into test/.out.
+// it asks for later. With the argument `tests` or `gallery` those into test/.out.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
