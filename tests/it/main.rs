@@ -17,6 +17,7 @@ mod cli;
 mod config;
 mod dashboard;
 mod decide;
+mod described;
 mod door;
 mod hooks;
 mod intake;

@@ -1,6 +1,13 @@
 // Compiled, never run: what the published types allow, and what they do not.
 
 import type { Beckon } from "../package/beckon";
+import type { ClientFrame, ServerFrame } from "../package/frames";
+import type { ClientFrame as Sent, ServerFrame as Read } from "../src/protocol";
+
+/** The widget reads all that the server sends, as the server's own types describe it. */
+export const reads = (frame: ServerFrame): Read => frame;
+/** What it sends the server knows. */
+export const sends = (frame: Exclude<Sent, { type: "choose" | "track" }>): ClientFrame => frame;
 
 export function calls(beckon: Beckon): void {
   beckon("boot", { token: async () => "x", theme: "dark", launcher: false, zIndex: 5 });
