@@ -13,8 +13,9 @@ import { View } from "./view/model";
 
 type Listener = (detail: unknown) => void;
 
+/** In a task of its own: reading the script was one already. */
 const wait = (ready: () => void): void => {
-  if (document.body) ready();
+  if (document.body) setTimeout(ready);
   else document.addEventListener("DOMContentLoaded", ready, { once: true });
 };
 
@@ -167,6 +168,7 @@ export class Widget implements Calls {
       document.body.append(element);
       this.#listen();
       view.session.connection.start();
+      setTimeout(() => view.session.restore(this.#parts));
       this.#ready();
       this.#emit("ready");
     });

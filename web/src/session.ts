@@ -67,7 +67,6 @@ export class Session {
   constructor(
     url: string,
     storages: Storages,
-    parts: Parts,
     watcher: Watcher,
   ) {
     this.#storages = storages;
@@ -86,10 +85,14 @@ export class Session {
       frame: (frame) => this.#frame(frame),
       status: (status, stop) => this.#status(status, stop),
     });
-    void this.#kept.open(storages.shared, parts, (value) => {
+  }
+
+  /** Takes over what earlier pages left unsent. */
+  restore(parts: Parts): void {
+    void this.#kept.open(this.#storages.shared, parts, (value) => {
       this.outbox.adopt(value);
       this.#pump();
-      watcher.changed();
+      this.#watcher.changed();
     });
   }
 

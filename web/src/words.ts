@@ -19,7 +19,6 @@ export async function wordsFor(locale: string, parts: Parts): Promise<Words> {
   try {
     return new Words(locale, (await parts.load<{ default: Table }>(part)).default);
   } catch {
-    console.warn(`Beckon: no words for "${locale}".`);
     return new Words("en");
   }
 }
@@ -28,17 +27,16 @@ export class Words {
   /** Language of the words, for `lang`: that of the page where there are words in it, else English. */
   readonly language: string;
   readonly #table: Table;
-  readonly #plurals: Intl.PluralRules;
-  readonly #clock: Intl.DateTimeFormat;
-  readonly #numbers: Intl.NumberFormat;
+  readonly #tag: string;
+  // Made when they are needed: the first of each costs a page some milliseconds.
+  #plurals: Intl.PluralRules | undefined;
+  #clock: Intl.DateTimeFormat | undefined;
+  #numbers: Intl.NumberFormat | undefined;
 
   constructor(locale: string, table?: Table) {
     this.language = table ? languageOf(locale) : "en";
     this.#table = { ...first, ...table };
-    const tag = this.language === languageOf(locale) ? supported(locale) : "en";
-    this.#plurals = new Intl.PluralRules(tag);
-    this.#clock = new Intl.DateTimeFormat(tag, { timeStyle: "short" });
-    this.#numbers = new Intl.NumberFormat(tag);
+    this.#tag = this.language === languageOf(locale) ? supported(locale) : "en";
   }
 
   /** English words that were loaded later; those of the locale stand. */
@@ -57,17 +55,19 @@ export class Words {
 
   /** The form of a plural that this language has for a number. */
   counted(key: "unread" | "conversations", count: number): string {
+    this.#plurals ??= new Intl.PluralRules(this.#tag);
     return this.named(`${key}_${this.#plurals.select(count)}`, `${key}_other`, { count: this.number(count) });
   }
 
   number(count: number): string {
-    return this.#numbers.format(count);
+    return (this.#numbers ??= new Intl.NumberFormat(this.#tag)).format(count);
   }
 
   /** Hour and minute; "" for what is no time. */
   time(at: number | string): string {
     const date = new Date(at);
-    return Number.isNaN(date.getTime()) ? "" : this.#clock.format(date);
+    if (Number.isNaN(date.getTime())) return "";
+    return (this.#clock ??= new Intl.DateTimeFormat(this.#tag, { timeStyle: "short" })).format(date);
   }
 }
 

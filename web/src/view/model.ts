@@ -69,7 +69,7 @@ export class View implements Watcher {
     this.#proactive = new Proactive(storages.tab);
     this.#around = around;
     this.emit = around.emit;
-    this.session = new Session(url, storages, parts, this);
+    this.session = new Session(url, storages, this);
   }
 
   subscribe(render: () => void): () => void {
