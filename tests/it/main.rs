@@ -19,6 +19,7 @@ mod dashboard;
 mod dashboard_pages;
 mod dashboard_record;
 mod decide;
+mod described;
 mod door;
 mod hooks;
 mod injection;
