@@ -61,10 +61,10 @@ export class Scene {
   }
 
   /** Waits until a predicate over the shadow root holds. */
-  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown): Promise<void> {
+  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown, within = 8_000): Promise<void> {
     await this.page.waitForFunction(
       `(() => { const root = document.querySelector("beckon-widget")?.shadowRoot; return root && (${what.toString()})(root, ${JSON.stringify(arg ?? null)}); })()`,
-      { timeout: 8_000, polling: 30 },
+      { timeout: within, polling: 30 },
     );
   }
 

@@ -147,7 +147,7 @@ play("however often the socket is cut, the log read is the log written, and each
   for (let round = 0; round < CUTS; round++) on.chat.send({ type: "dropped", conversation_id: "c1", turn_id: `t${round}` });
   const written = on.chat.talks.get("c1")?.log.map((entry) => entry.text) ?? [];
   // So many cuts in a row make it wait long: it is told that the network is there.
-  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length);
+  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length, 8_000 + CUTS * 100);
   assert.deepEqual(await on.log(), written);
   for (let round = 0; round < CUTS; round++) assert.equal(written.filter((text) => text === `m${round}`).length, 1, `m${round}`);
 });

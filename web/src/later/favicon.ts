@@ -5,22 +5,17 @@ const RADIUS = 8;
 
 let own: HTMLLinkElement | null = null;
 let before: string | null = null;
+/** What was asked for last: an icon takes a while to be read, and may be unwanted by then. */
+let wanted = false;
 
-/** Puts the dot on the icon, or takes it off again. */
-export async function mark(on: boolean, colour: string): Promise<void> {
-  const icon = document.querySelector<HTMLLinkElement>('link[rel~="icon"]');
-  if (!on) {
-    if (before !== null && icon) icon.href = before;
-    own?.remove();
-    own = before = null;
-    return;
-  }
-  if (before !== null || own) return;
+const iconOf = () => document.querySelector<HTMLLinkElement>('link[rel~="icon"]');
+
+/** The icon as it is, with a dot in its corner; null where it may not be read. */
+async function dotted(icon: HTMLLinkElement | null, colour: string): Promise<string | null> {
   const canvas = Object.assign(document.createElement("canvas"), { width: SIZE, height: SIZE });
   const context = canvas.getContext("2d");
-  if (!context) return;
+  if (!context) return null;
   if (icon) {
-    before = icon.href;
     const image = Object.assign(new Image(), { crossOrigin: "anonymous", src: icon.href });
     await image.decode().then(() => context.drawImage(image, 0, 0, SIZE, SIZE), () => undefined);
   }
@@ -29,11 +24,27 @@ export async function mark(on: boolean, colour: string): Promise<void> {
   context.arc(SIZE - RADIUS, RADIUS, RADIUS, 0, 2 * Math.PI);
   context.fill();
   try {
-    const marked = canvas.toDataURL();
-    if (icon) icon.href = marked;
-    else document.head.append((own = Object.assign(document.createElement("link"), { rel: "icon", href: marked })));
+    return canvas.toDataURL();
   } catch {
-    // An icon of another origin that may not be read: it stays as it is.
-    before = null;
+    return null;
   }
+}
+
+/** Puts the dot on the icon, or takes it off again. */
+export async function mark(on: boolean, colour: string): Promise<void> {
+  if (on === wanted) return;
+  wanted = on;
+  const icon = iconOf();
+  if (!on) {
+    if (before !== null && icon) icon.href = before;
+    own?.remove();
+    own = before = null;
+    return;
+  }
+  const marked = await dotted(icon, colour);
+  if (!wanted || marked === null || before !== null || own) return;
+  if (icon) {
+    before = icon.href;
+    icon.href = marked;
+  } else document.head.append((own = Object.assign(document.createElement("link"), { rel: "icon", href: marked })));
 }

@@ -20,7 +20,7 @@ function Title({ view, conversation }: { view: View; conversation: Conversation 
       </span>
       <div class="title">
         <h2 id="panel-title">{company || who}</h2>
-        <p>{company ? who : words.t(`${kind}_sub`)}</p>
+        <p>{view.list ? words.counted("conversations", view.conversations.length) : company ? who : words.t(`${kind}_sub`)}</p>
       </div>
     </>
   );
