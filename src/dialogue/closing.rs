@@ -41,8 +41,17 @@ pub fn close(draft: &mut Draft<'_>, id: ConversationId, kind: OutcomeKind) {
     draft.set_timer(id, Timer::Retire, kept);
 }
 
-/// Ends an opening that nobody saw: its key and its place in the limit are free again.
+/// Ends an opening that nobody saw: its key and its places in limit and contact budget are free again.
 pub fn expire(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    end_unseen(draft, id, Verdict::Expired, reason);
+}
+
+/// Takes back an opening that nobody saw, for what was missing came.
+pub fn withdraw(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    end_unseen(draft, id, Verdict::Withdrawn, reason);
+}
+
+fn end_unseen(draft: &mut Draft<'_>, id: ConversationId, verdict: Verdict, reason: &str) {
     let Some(conversation) = draft.conversation(id) else { return };
     if !matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_)) {
         return;
@@ -51,7 +60,8 @@ pub fn expire(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
     if let Some(used) = draft.state.limits.get_mut(&playbook) {
         used.retain(|(_, holder)| *holder != id);
     }
-    draft.verdict_now(id, Verdict::Expired, Some(reason));
+    draft.state.contacts.retain(|(_, _, holder)| *holder != id);
+    draft.verdict_now(id, verdict, Some(reason));
     close(draft, id, OutcomeKind::Expired);
 }
 

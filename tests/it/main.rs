@@ -29,3 +29,4 @@ mod segment;
 mod shape;
 mod simulation;
 mod store;
+mod trigger;

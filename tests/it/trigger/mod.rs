@@ -1,0 +1,15 @@
+//! Conditions over time and restraint: tables in virtual time, properties against slow and obvious models, journeys.
+
+mod absences;
+mod bursts;
+mod changes;
+mod counts;
+mod journeys;
+mod lateness;
+mod open;
+mod play;
+mod properties;
+mod quiet;
+mod restraint;
+mod sequences;
+mod written;
