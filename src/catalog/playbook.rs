@@ -216,7 +216,7 @@ impl Reader<'_, '_, '_, '_> {
             Some(_) => vec![say],
             None => self.reading.items(say, 1, 10).iter().collect(),
         };
-        let names: Vec<&str> = ON.iter().copied().chain(facts.keys().map(String::as_str)).collect();
+        let names: Vec<&str> = ON.iter().copied().chain(["events"]).chain(facts.keys().map(String::as_str)).collect();
         let mut said = Vec::new();
         for (place, line) in lines.iter().enumerate() {
             let template = self.words.add(&mut self.reading, line, &format!("open.say.{place}"), &names);

@@ -13,7 +13,6 @@ use crate::model::decision::{Judged, Reply};
 use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
 use crate::model::event::Event;
 use crate::model::ids::{ConversationId, EventId};
-use crate::model::memory::Kept;
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::Ms;
 use crate::trigger::absence::Ended;
@@ -37,7 +36,7 @@ pub fn fire(draft: &mut Draft<'_>, until: Ms, inclusive: bool) {
         let actor = draft.actor.clone();
         match wake::wake(catalog, &actor, &mut draft.state, due.clone(), at) {
             None => {}
-            Some((events, Sensed::No(no))) => tell(draft, &events, &due.playbook, &no),
+            Some((ids, Sensed::No(no))) => tell(draft, &ids, &due.playbook, &no),
             Some((_, Sensed::Matched(matched))) => {
                 speak(draft, catalog, matched);
             }
@@ -91,11 +90,11 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
 /// whether it speaks, now or when its wait is over.
 fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> bool {
     let playbook = Arc::clone(&matched.playbook);
-    let (events, actor, now) = (matched.events.clone(), draft.actor.clone(), draft.now);
+    let (ids, actor, now) = (matched.ids(), draft.actor.clone(), draft.now);
     let by_hand = matched.event().is_some_and(|event| event.only.is_some());
     if let Some(no) = gathers(draft, &matched) {
         let speaks = no.verdict == Verdict::Pending;
-        tell(draft, &events, &playbook.name, &no);
+        tell(draft, &ids, &playbook.name, &no);
         return speaks;
     }
     match restrain(draft.catalogs, catalog, &actor, &draft.state, &matched, now) {
@@ -103,14 +102,17 @@ fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> boo
             if by_hand {
                 refuse(draft, no.verdict);
             }
-            tell(draft, &events, &playbook.name, &no);
+            tell(draft, &ids, &playbook.name, &no);
             false
         }
         Judgement::Join(conversation) => {
-            for kept in &events {
+            for kept in &matched.events {
                 join(draft, conversation, &kept.event, kept.id);
-                verdict(draft, kept.id, &playbook.name, Verdict::Joined, conversation);
             }
+            for id in ids {
+                verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
+            }
+            missing_since(draft, conversation, &matched);
             if by_hand {
                 draft.answer(None, Some(conversation), Reply::Existing);
             }
@@ -120,7 +122,7 @@ fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> boo
             let key = key_of(draft, &matched).unwrap_or_default();
             draft.changed();
             let no = burst::hold(&mut draft.state, matched, &key, until, now, no);
-            tell(draft, &events, &playbook.name, &no);
+            tell(draft, &ids, &playbook.name, &no);
             no.verdict == Verdict::Quiet
         }
         Judgement::Open(key, ends) => {
@@ -165,8 +167,8 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
     match opening::begin(draft, catalog, playbook, key, opening::Cause { event: last, before, missing }) {
         Ok(conversation) => {
             let failed = draft.conversation(conversation).is_none_or(|c| c.phase.is_closed());
-            for kept in before {
-                verdict(draft, kept.id, &playbook.name, Verdict::Joined, conversation);
+            for id in before.iter().map(|kept| kept.id).chain(matched.rest.iter().copied()) {
+                verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
             if !failed {
                 verdict(draft, last.id, &playbook.name, Verdict::Waiting, conversation);
@@ -178,7 +180,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
             !failed
         }
         Err(problem) => {
-            tell(draft, &matched.events, &playbook.name, &No::of(Verdict::Failed, problem));
+            tell(draft, &matched.ids(), &playbook.name, &No::of(Verdict::Failed, problem));
             if by_hand {
                 draft.refuse(None, None, RefusalCode::Failed);
             }
@@ -191,7 +193,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
 fn take_back(draft: &mut Draft<'_>, ended: Ended, event: &Event, id: EventId) {
     let reason = format!("{} came", event.kind);
     for wake in ended.wakes {
-        tell(draft, &wake.events, &wake.playbook, &No::of(Verdict::Withdrawn, reason.clone()));
+        tell(draft, &wake.ids(), &wake.playbook, &No::of(Verdict::Withdrawn, reason.clone()));
     }
     for conversation in ended.conversations {
         join(draft, conversation, event, id);
@@ -200,6 +202,18 @@ fn take_back(draft: &mut Draft<'_>, ended: Ended, event: &Event, id: EventId) {
         if unseen {
             closing::withdraw(draft, conversation, &reason);
         }
+    }
+}
+
+/// A conversation is there for something that did not come, and again it did not: only what comes after both takes it
+/// back.
+fn missing_since(draft: &mut Draft<'_>, id: ConversationId, matched: &Matched) {
+    let Some(since) = matched.missing_since else { return };
+    if let Some(conversation) = draft.edit(id)
+        && let Some(missing) = &mut conversation.missing
+        && (&missing.trigger, &missing.key) == (&matched.trigger, &matched.key)
+    {
+        missing.since = missing.since.max(since);
     }
 }
 
@@ -241,9 +255,9 @@ fn refuse(draft: &mut Draft<'_>, verdict: Verdict) {
 }
 
 /// Says the same of all events that waited together.
-fn tell(draft: &mut Draft<'_>, events: &[Kept], playbook: &str, no: &No) {
-    for kept in events {
-        draft.out.verdicts.push(judged(kept.id, playbook, no.clone(), None));
+fn tell(draft: &mut Draft<'_>, events: &[EventId], playbook: &str, no: &No) {
+    for id in events {
+        draft.out.verdicts.push(judged(*id, playbook, no.clone(), None));
     }
 }
 

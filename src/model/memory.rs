@@ -23,8 +23,11 @@ pub const MAX_WAKES: usize = 32;
 /// How many bytes of events may wait for one customer at once.
 pub const MAX_KEPT: usize = 16 * 1024;
 
-/// How many events of a burst are kept; later ones are counted.
+/// How many events of a burst are kept whole.
 pub const MAX_BURST: usize = 20;
+
+/// How many more of them are known by their ids.
+pub const MAX_REST: usize = 100;
 
 /// What is remembered, by condition and key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -50,8 +53,8 @@ pub enum Memory {
     Values(Vec<(Ms, f64)>),
     /// Steps of a sequence by time, in its order: which ones an event may be, as bits.
     Steps(Vec<(Ms, u32)>),
-    /// When what was waited for came.
-    Ends(Vec<Ms>),
+    /// When what is waited for came last.
+    Came(Ms),
     /// Periods that were not empty, by their beginning.
     Periods {
         /// The beginning of the first one ever.
@@ -68,7 +71,7 @@ impl Memory {
         match self {
             Memory::Values(values) => values.len(),
             Memory::Steps(steps) => steps.len(),
-            Memory::Ends(ends) => ends.len(),
+            Memory::Came(_) => 1,
             Memory::Periods { values, .. } => values.len() + 2,
         }
     }
@@ -138,9 +141,16 @@ pub struct Wake {
     pub since: Ms,
     /// Its events; the last one opens.
     pub events: Vec<Kept>,
-    /// Events of a burst beyond those kept.
-    #[serde(default)]
-    pub more: u32,
+    /// Events of a burst beyond those kept, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<EventId>,
+}
+
+impl Wake {
+    /// All its events.
+    pub fn ids(&self) -> Vec<EventId> {
+        self.events.iter().map(|kept| kept.id).chain(self.rest.iter().copied()).collect()
+    }
 }
 
 /// What something waits for.

@@ -7,10 +7,7 @@ use crate::model::customer::State;
 use crate::model::ids::{ConversationId, EventId};
 use crate::model::memory::{Kept, Memory, Waiting, Wake};
 use crate::model::pattern::Absence;
-use crate::model::time::{Millis, Ms};
-
-/// How many times of what was waited for are remembered, for events that come out of order.
-const MAX_ENDS: usize = 8;
+use crate::model::time::Ms;
 
 /// Whose wait it is.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +36,9 @@ pub fn begin(state: &mut State, absence: &Absence, whose: Whose<'_>, at: Ms, kep
     let end = at.plus(absence.within);
     // An event that waits for the next of its own type does not end its own wait.
     let itself = absence.of == absence.after.event;
-    if let Some(Memory::Ends(ends)) = state.memories.get(whose.trigger, whose.key)
-        && let Some(came) = ends.iter().find(|came| (**came > at || (**came == at && !itself)) && **came <= end)
+    // Also one after the end of the wait: it would have taken back what was opened.
+    if let Some(Memory::Came(came)) = state.memories.get(whose.trigger, whose.key)
+        && (*came > at || (*came == at && !itself))
     {
         return Begun::Came(*came);
     }
@@ -53,14 +51,14 @@ pub fn begin(state: &mut State, absence: &Absence, whose: Whose<'_>, at: Ms, kep
         open_key: None,
         since: at,
         events: vec![kept],
-        more: 0,
+        rest: Vec::new(),
     };
     match state.wakes.iter_mut().find(|other| other.what == Waiting::Absence && is_of(other, whose)) {
         Some(other) if absence.from_first == (other.since <= at) && other.since != at => {
             Begun::UnderWay(Ms(other.due.0.saturating_sub(1)))
         }
         Some(other) => {
-            let replaced = other.events.iter().map(|kept| kept.id).collect();
+            let replaced = other.ids();
             *other = wake;
             Begun::Waits(end, replaced)
         }
@@ -82,19 +80,12 @@ pub struct Ended {
 
 /// What was waited for came: every wait that it is in time for ends, also one for quiet hours or the end of a burst. It
 /// is told which conversations were opened because it had not come.
-pub fn end(state: &mut State, absence: &Absence, whose: Whose<'_>, at: Ms, now: Ms, lateness: Millis) -> Ended {
-    let mut ends = match state.memories.get(whose.trigger, whose.key) {
-        Some(Memory::Ends(ends)) => ends.clone(),
-        _ => Vec::new(),
+pub fn end(state: &mut State, whose: Whose<'_>, at: Ms, now: Ms) -> Ended {
+    let came = match state.memories.get(whose.trigger, whose.key) {
+        Some(Memory::Came(came)) => at.max(*came),
+        _ => at,
     };
-    let horizon = super::measure::horizon(now, absence.within, lateness);
-    ends.retain(|end| *end >= horizon);
-    let place = ends.partition_point(|other| *other <= at);
-    ends.insert(place, at);
-    if ends.len() > MAX_ENDS {
-        ends.remove(0);
-    }
-    state.memories.put(whose.trigger, whose.key, Memory::Ends(ends), now);
+    state.memories.put(whose.trigger, whose.key, Memory::Came(came), now);
     let is_ended = |wake: &Wake| {
         is_of(wake, whose)
             && at >= wake.since

@@ -1,10 +1,11 @@
 //! Matches that wait together: a burst becomes one opening that knows all of its events, and so does what quiet hours
-//! hold. Bounded: later events of a burst are counted, and what would not fit is refused.
+//! hold. Bounded: of later events of a burst the ids are kept, and what
+//! does not fit is refused.
 
 use crate::model::customer::State;
 use crate::model::entry::Verdict;
 use crate::model::event::Event;
-use crate::model::memory::{MAX_BURST, MAX_KEPT, MAX_WAKES, Waiting, Wake};
+use crate::model::memory::{MAX_BURST, MAX_KEPT, MAX_REST, MAX_WAKES, Waiting, Wake};
 use crate::model::restraint::Debounce;
 use crate::model::time::Ms;
 use serde_json::json;
@@ -49,26 +50,27 @@ fn wait(
     what: Waiting,
     now: Ms,
     due: impl Fn(Ms) -> Ms,
-) -> Result<(Ms, u32), No> {
+) -> Result<(Ms, usize), No> {
     let room = matched.events.iter().all(|kept| has_room(state, &kept.event));
     let place = state.wakes.iter().position(|wake| {
         wake.what == what && wake.playbook == matched.playbook.name && wake.open_key.as_deref() == Some(open_key)
     });
     if let Some(wake) = place.and_then(|place| state.wakes.get_mut(place)) {
         wake.due = due(wake.since);
-        for kept in matched.events {
-            wake.more += u32::from(!room || wake.events.len() >= MAX_BURST);
-            if room && wake.events.len() < MAX_BURST {
-                wake.events.push(kept);
-            }
+        let whole = room && wake.events.len() + matched.events.len() <= MAX_BURST;
+        if whole {
+            wake.events.extend(matched.events);
+        } else if wake.rest.len() + matched.events.len() <= MAX_REST {
+            wake.rest.extend(matched.ids());
+        } else {
+            return Err(No::of(Verdict::Limited, "full"));
         }
-        let kept = u32::try_from(wake.events.len()).unwrap_or(u32::MAX);
-        return Ok((wake.due, kept.saturating_add(wake.more)));
+        return Ok((wake.due, wake.events.len() + wake.rest.len()));
     }
     if !room {
         return Err(No::of(Verdict::Limited, "full"));
     }
-    let count = u32::try_from(matched.events.len()).unwrap_or(u32::MAX).saturating_add(matched.more);
+    let count = matched.ids().len();
     // What takes an absence back is measured from when its wait began.
     let wake = Wake {
         due: due(now),
@@ -79,7 +81,7 @@ fn wait(
         open_key: Some(open_key.to_owned()),
         since: matched.missing_since.unwrap_or(now),
         events: matched.events,
-        more: matched.more,
+        rest: matched.rest,
     };
     let due = wake.due;
     state.wakes.push(wake);

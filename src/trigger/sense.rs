@@ -56,8 +56,8 @@ pub struct Matched {
     pub missing_since: Option<Ms>,
     /// Its events, the last one opens; at least one.
     pub events: Vec<Kept>,
-    /// Events of a burst beyond those kept.
-    pub more: u32,
+    /// Events of a burst beyond those kept, by their ids.
+    pub rest: Vec<EventId>,
     /// How far it has come.
     pub step: Step,
 }
@@ -66,6 +66,11 @@ impl Matched {
     /// The event that opens.
     pub fn event(&self) -> Option<&Event> {
         self.events.last().map(|kept| &*kept.event)
+    }
+
+    /// All its events.
+    pub fn ids(&self) -> Vec<EventId> {
+        self.events.iter().map(|kept| kept.id).chain(self.rest.iter().copied()).collect()
     }
 }
 
@@ -186,7 +191,7 @@ impl Sensing<'_> {
             key,
             missing_since: None,
             events: vec![self.kept()],
-            more: 0,
+            rest: Vec::new(),
             step: Step::Fresh,
         }
     }
@@ -258,7 +263,7 @@ impl Sensing<'_> {
                 }
                 Ok(key)
             }
-            Moment::Absence(absence) => Err(self.absence(trigger, absence, at, lateness)),
+            Moment::Absence(absence) => Err(self.absence(trigger, absence, at)),
             Moment::Change(change) => Err(self.change(trigger, change, at, lateness)),
         }
     }
@@ -336,7 +341,7 @@ impl Sensing<'_> {
     }
 
     /// What was waited for ends waits; what begins one begins it.
-    fn absence(&mut self, trigger: &Trigger, absence: &Absence, at: Ms, lateness: Millis) -> No {
+    fn absence(&mut self, trigger: &Trigger, absence: &Absence, at: Ms) -> No {
         let mut told = No::of(Verdict::NotMatched, "it was counted");
         let playbook = Arc::clone(self.playbook);
         if absence.of == self.event.kind {
@@ -345,7 +350,7 @@ impl Sensing<'_> {
                 Err(no) => return no,
             };
             let whose = Whose { playbook: &playbook.name, trigger: &trigger.id, key: &key };
-            let ended = absence::end(self.state, absence, whose, at, self.now, lateness);
+            let ended = absence::end(self.state, whose, at, self.now);
             self.findings.remembered = true;
             let reason = match (ended.wakes.len(), ended.conversations.len()) {
                 (0, 0) => "nothing waited for its absence",
@@ -422,7 +427,7 @@ impl Sensing<'_> {
                     open_key: None,
                     since: at,
                     events: vec![kept],
-                    more: 0,
+                    rest: Vec::new(),
                 });
                 due
             }
@@ -446,7 +451,7 @@ impl Sensing<'_> {
         let empty = match &memory {
             Memory::Values(values) => values.is_empty(),
             Memory::Steps(steps) => steps.is_empty(),
-            Memory::Ends(_) | Memory::Periods { .. } => false,
+            Memory::Came(_) | Memory::Periods { .. } => false,
         };
         if empty {
             self.state.memories.forget(condition, key);

@@ -7,7 +7,7 @@ use super::sense::{Matched, No, Sensed, Step, ask, holds_at, lateness_of};
 use crate::model::catalog::{Catalog, Playbook};
 use crate::model::customer::State;
 use crate::model::entry::Verdict;
-use crate::model::ids::ActorId;
+use crate::model::ids::{ActorId, EventId};
 use crate::model::memory::{Memory, Waiting, Wake};
 use crate::model::pattern::{Moment, Trigger};
 use crate::model::scope::{Scope, customer_value, event_value};
@@ -20,23 +20,23 @@ pub fn wake(
     state: &mut State,
     wake: Wake,
     now: Ms,
-) -> Option<(Vec<crate::model::memory::Kept>, Sensed)> {
+) -> Option<(Vec<EventId>, Sensed)> {
     let playbook = catalog.playbooks.get(&wake.playbook);
     let trigger = playbook.and_then(|playbook| playbook.on.iter().find(|trigger| trigger.id == wake.trigger));
     let (Some(playbook), Some(trigger)) = (playbook, trigger) else {
         state.memories.forget(&wake.trigger, &wake.key);
         let no = No::of(Verdict::Withdrawn, "the playbook no longer has this trigger");
-        return Some((wake.events, Sensed::No(no)));
+        return Some((wake.ids(), Sensed::No(no)));
     };
     if wake.what == Waiting::Period {
         return period(catalog, playbook, trigger, state, wake);
     }
-    let kept = wake.events.clone();
+    let ids = wake.ids();
     let sensed = match again(actor, state, trigger, &wake, now) {
         Ok(()) => Sensed::Matched(matched(playbook, trigger, wake)),
         Err(no) => Sensed::No(no),
     };
-    Some((kept, sensed))
+    Some((ids, sensed))
 }
 
 /// Expiry, `when`, and for an absence what must hold beside it, by what is known of the customer now.
@@ -67,7 +67,7 @@ fn matched(playbook: &Arc<Playbook>, trigger: &Trigger, wake: Wake) -> Matched {
         key: wake.key,
         missing_since: missing,
         events: wake.events,
-        more: wake.more,
+        rest: wake.rest,
         step: match wake.what {
             Waiting::Absence | Waiting::Period => Step::Fresh,
             Waiting::Burst => Step::Gathered,
@@ -83,7 +83,7 @@ fn period(
     trigger: &Trigger,
     state: &mut State,
     wake: Wake,
-) -> Option<(Vec<crate::model::memory::Kept>, Sensed)> {
+) -> Option<(Vec<EventId>, Sensed)> {
     let Moment::Change(asked) = &trigger.moment else { return None };
     let event = &wake.events.last()?.event;
     let lateness = lateness_of(catalog, trigger, event);
@@ -101,6 +101,6 @@ fn period(
     if !news {
         return None;
     }
-    let kept = wake.events.clone();
-    Some((kept, Sensed::Matched(Matched { missing_since: None, ..matched(playbook, trigger, wake) })))
+    let ids = wake.ids();
+    Some((ids, Sensed::Matched(matched(playbook, trigger, wake))))
 }
