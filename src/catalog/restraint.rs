@@ -6,9 +6,7 @@ use super::expression::{Scope, condition};
 use super::playbook::{LIMIT, Reader, limit};
 use super::read::{MAX_SPAN, Reading, Table};
 use super::yaml::Node;
-use crate::model::restraint::{
-    Audience, Class, Consent, Contact, Cooldown, Debounce, QuietHours, Restraint, WhenOpen,
-};
+use crate::model::restraint::{Audience, Class, Consent, Contact, Cooldown, Debounce, QuietHours, Restraint, WhenOpen};
 use crate::model::time::Millis;
 
 /// The file for all playbooks.
@@ -34,12 +32,8 @@ pub const CLASS: [(&str, Class); 3] =
 /// Words of `quiet_hours.then`.
 pub const THEN_QUIET: [(&str, bool); 2] = [("hold", true), ("drop", false)];
 /// Words of `when_open`.
-pub const WHEN_OPEN: [(&str, WhenOpen); 4] = [
-    ("join", WhenOpen::Join),
-    ("new", WhenOpen::New),
-    ("replace", WhenOpen::Replace),
-    ("drop", WhenOpen::Drop),
-];
+pub const WHEN_OPEN: [(&str, WhenOpen); 4] =
+    [("join", WhenOpen::Join), ("new", WhenOpen::New), ("replace", WhenOpen::Replace), ("drop", WhenOpen::Drop)];
 
 /// Names that `audience.where` sees.
 const WHERE: &[&str] = &["customer", "event"];
@@ -62,8 +56,7 @@ impl Reader<'_, '_, '_, '_> {
 
     fn audience(&mut self, node: &Node) -> Option<Audience> {
         let table = self.reading.table(node, AUDIENCE)?;
-        let condition =
-            table.get("where").and_then(|node| condition(&mut self.reading, node, Scope::Only(WHERE)));
+        let condition = table.get("where").and_then(|node| condition(&mut self.reading, node, Scope::Only(WHERE)));
         let rollout = table.get("rollout");
         let shadow = rollout.and_then(Node::scalar).is_some_and(|scalar| scalar.text == "shadow");
         let share = match rollout {
@@ -72,7 +65,11 @@ impl Reader<'_, '_, '_, '_> {
         };
         let holdout = table.get("holdout").and_then(|node| self.percent(node, 50.0)).unwrap_or(0.0);
         if let (Some(node), true) = (rollout, share == 0.0) {
-            self.reading.at_with(node.spot, "this can never hold: nobody is in", Some("`shadow` only watches".to_owned()));
+            self.reading.at_with(
+                node.spot,
+                "this can never hold: nobody is in",
+                Some("`shadow` only watches".to_owned()),
+            );
         }
         Some(Audience { condition, rollout: of_ten_thousand(share), holdout: of_ten_thousand(holdout), shadow })
     }

@@ -126,7 +126,9 @@ impl Reader<'_, '_, '_, '_> {
             if own && counts && measure.at_most.is_some_and(|most| most < 1.0) && measure.of.when.is_none() {
                 self.reading.at(spot, "this can never hold: the event that asks is one already");
             }
-            if matches!(moment, Moment::Measured) && *name != "first" && measure.at_least.is_none() {
+            let from_above =
+                table.get(name).is_some_and(|node| node.get("at_least").is_none() && node.get("at_most").is_some());
+            if matches!(moment, Moment::Measured) && from_above {
                 let help = "put `event:` beside it, or use `absence` for an event that does not come".to_owned();
                 let message = "`at_most` alone holds at every event: it needs another moment to be asked at";
                 self.reading.at_with(spot, message, Some(help));
@@ -268,7 +270,7 @@ impl Reader<'_, '_, '_, '_> {
             let message = format!("this looks back further than is remembered: at most {MAX_PERIODS} periods");
             self.reading.at(node.spot, message);
         }
-        if way == Way::Falls && percent >= 100.0 && percent > 100.0 {
+        if way == Way::Falls && percent > 100.0 {
             self.reading.at(node.spot, "what falls below more than 100% has not fallen");
         }
         let warm_up = self.span(&table, "warm_up").unwrap_or(usual);

@@ -8,8 +8,8 @@ use crate::model::conversation::{Conversation, Holder, Phase, client_id_hash};
 use crate::model::customer::{MAX_CONTACTS, MAX_REFUSALS, RefusalCode, State, Timer};
 use crate::model::decision::{Answer, Change, Decision, Effect, Judged, Reply, Summary, SummaryState};
 use crate::model::entry::{By, Entry, Kind, Logged, Verdict};
-use crate::model::restraint::Class;
 use crate::model::ids::{ActorId, CallId, ConversationId, EntryId, Partition, Pos};
+use crate::model::restraint::Class;
 use crate::model::time::Ms;
 
 /// A decision in the making.

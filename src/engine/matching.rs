@@ -21,6 +21,9 @@ use crate::trigger::restrain::{Judgement, open_key, restrain, same_key};
 use crate::trigger::sense::{Matched, No, Sensed, Step, sense};
 use crate::trigger::wake;
 
+/// Stands for all playbooks that are only counted; no playbook can have this name.
+const OTHERS: &str = "*";
+
 /// Fires what is due strictly before `until`; with `inclusive` (a tick) also what is due at it. In order of due time;
 /// of one moment, what waits comes before timers of conversations.
 pub fn fire(draft: &mut Draft<'_>, until: Ms, inclusive: bool) {
@@ -61,6 +64,11 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
     }
     if event.only.is_some() && findings.sensed.is_empty() {
         draft.refuse(None, None, RefusalCode::UnknownPlaybook);
+    }
+    if findings.passed_over > 0 {
+        let reason = "more playbooks hear this type, and no field of the event can fire one of them";
+        let no = No::with(Verdict::NotMatched, reason, serde_json::json!({ "playbooks": findings.passed_over }));
+        draft.out.verdicts.push(judged(id, OTHERS, no, None));
     }
     let mut sensed = findings.sensed;
     // Stable: of equal priority in order of name, as they came.

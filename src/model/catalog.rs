@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::event::Trust;
+use super::index::Index;
 use super::input::InForce;
 pub use super::pattern::Trigger;
 use super::restraint::{Contact, Restraint};
@@ -26,6 +27,8 @@ pub struct Catalog {
     pub playbooks: BTreeMap<String, Arc<Playbook>>,
     /// Which playbooks hear a type of event: sorted by name, each once.
     pub listeners: BTreeMap<String, Vec<Arc<Playbook>>>,
+    /// Which triggers an event may fire, without asking each.
+    pub index: Index,
     /// Types of events that are some playbook's goal.
     pub goals: BTreeSet<String>,
     /// Operations by full name, such as `shop.get_order`.
@@ -48,6 +51,7 @@ impl Catalog {
                 self.listeners.entry(event.to_owned()).or_default().push(Arc::clone(playbook));
             }
         }
+        self.index = Index::new(&self.listeners);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod decision;
 pub mod entry;
 pub mod event;
 pub mod ids;
+pub mod index;
 pub mod input;
 pub mod json;
 pub mod live;

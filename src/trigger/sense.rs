@@ -14,10 +14,15 @@ use crate::model::customer::State;
 use crate::model::entry::Verdict;
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{ActorId, EventId};
+use crate::model::index::Place;
 use crate::model::memory::{Kept, Memory, Waiting, Wake};
 use crate::model::pattern::{Absence, Change, LATENESS, Measure, Moment, Picks, Sequence, Trigger};
 use crate::model::scope::{Held, Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
+
+/// Up to so many playbooks on one type all say what they make of an event, with the first condition that failed. Of more
+/// than that only those are asked that its fields may fire; the others are counted.
+pub const EXPLAINED: usize = 64;
 
 /// A refusal: which verdict, why, and what was seen.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +99,8 @@ pub struct Findings {
     pub replaced: Vec<(String, EventId)>,
     /// Whether what is remembered changed.
     pub remembered: bool,
+    /// How many more playbooks hear the type, none of which the event's fields can fire.
+    pub passed_over: usize,
 }
 
 /// Senses an event by every playbook that hears it. `actor` is none where nobody is concerned.
@@ -118,13 +125,24 @@ pub fn sense(
     if heard.is_empty() {
         return findings;
     }
+    let places = match heard.len() {
+        _ if event.only.is_some() => vec![Place { playbook: 0, trigger: 0 }],
+        few if few <= EXPLAINED => catalog.index.hearing(&event.kind).to_vec(),
+        _ => catalog.index.candidates(event),
+    };
+    findings.passed_over = heard.len();
+    if places.is_empty() {
+        return findings;
+    }
     let mut scope = Scope::new();
     scope.bind("event", event_value(event));
     scope.bind("customer", customer_value(actor, state.traits_object()));
-    for playbook in heard {
+    for places in places.chunk_by(|one, other| one.playbook == other.playbook) {
+        let Some(playbook) = places.first().and_then(|place| heard.get(place.playbook)) else { continue };
         let mut sensing = Sensing { catalog, playbook, state, event, id, now, scope: &scope, findings: &mut findings };
-        let sensed = sensing.playbook();
+        let sensed = sensing.playbook(places);
         findings.sensed.push((Arc::clone(playbook), sensed));
+        findings.passed_over -= 1;
     }
     findings
 }
@@ -158,13 +176,13 @@ struct Sensing<'a> {
 type Asked = Result<String, No>;
 
 impl Sensing<'_> {
-    fn playbook(&mut self) -> Sensed {
+    fn playbook(&mut self, places: &[Place]) -> Sensed {
         if self.event.only.is_some() {
             return Sensed::Matched(self.matched("", String::new()));
         }
         let playbook = Arc::clone(self.playbook);
         let (mut matched, mut first): (Option<Matched>, Option<No>) = (None, None);
-        for trigger in playbook.on.iter().filter(|trigger| trigger.hears().contains(self.event.kind.as_str())) {
+        for trigger in places.iter().filter_map(|place| playbook.on.get(place.trigger)) {
             match self.trigger(trigger) {
                 Ok(key) if matched.is_none() => matched = Some(self.matched(&trigger.id, key)),
                 Ok(_) => {}

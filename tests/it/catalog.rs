@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use beckon::catalog::{Mistake, compile, hash, read_workspace};
-use beckon::model::pattern::Moment;
 use beckon::model::catalog::{Catalog, Files, ScriptChoices};
 use beckon::model::cel_value::{self, Held};
+use beckon::model::pattern::Moment;
 use beckon::model::time::Millis;
 use serde_json::json;
 

@@ -96,9 +96,9 @@ fn an_opening_that_nobody_saw_is_withdrawn_and_an_open_conversation_is_told() {
         }
         let came = play.event(HOUR, "order.completed", cart("a"));
         let conversation = &play.state.conversations[&id];
-        let told = play.last.entries.iter().any(|logged| {
-            matches!(&logged.entry.kind, beckon::model::entry::Kind::Event { event, .. } if *event == came)
-        });
+        let told = play.last.entries.iter().any(
+            |logged| matches!(&logged.entry.kind, beckon::model::entry::Kind::Event { event, .. } if *event == came),
+        );
         assert!(told, "it is in the log: {seen}");
         if seen {
             assert_eq!((play.verdict(begun).as_str(), &conversation.phase), ("p opened", &Phase::Open));

@@ -6,12 +6,16 @@ use serde_json::json;
 use super::play::{MINUTE, Play, SECOND, playbook};
 
 fn burst(say: &str) -> String {
-    format!("playbook: p\non: [{{ event: x }}]\ndebounce: {{ for: 30s, at_most: 1m }}\nopen: {{ within: 1d, say: \"{say}\" }}\n")
+    format!(
+        "playbook: p\non: [{{ event: x }}]\ndebounce: {{ for: 30s, at_most: 1m }}\nopen: {{ within: 1d, say: \"{say}\" }}\n"
+    )
 }
 
 #[test]
 fn it_ends_when_none_came_for_a_while_and_the_opening_knows_all_of_it() {
-    let mut play = Play::new(&[&burst("{{ events | length }}: {% for e in events %}{{ e.data.n }} {% endfor %}last {{ event.data.n }}")]);
+    let mut play = Play::new(&[&burst(
+        "{{ events | length }}: {% for e in events %}{{ e.data.n }} {% endfor %}last {{ event.data.n }}",
+    )]);
     let ids: Vec<_> = (0..3).map(|n| play.event(n * 10 * SECOND, "x", json!({ "n": n }))).collect();
     assert!(ids.iter().all(|id| play.verdict(*id) == "p pending"));
     play.ticks(50 * SECOND - 1);

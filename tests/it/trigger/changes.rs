@@ -65,7 +65,8 @@ fn who_is_gone_for_good_is_forgotten() {
 
 #[test]
 fn a_value_rises_above_the_own_usual() {
-    let trigger = "change: { event: user.login, value: event.data.amount, per: 1d, rises_above: 300%, of: { usual: 7d } }";
+    let trigger =
+        "change: { event: user.login, value: event.data.amount, per: 1d, rises_above: 300%, of: { usual: 7d } }";
     for (spent, openings) in [(301.0, 1), (300.0, 0)] {
         let mut play = Play::new(&[&playbook("p", trigger, "")]);
         for day in 0..7 {
@@ -79,7 +80,8 @@ fn a_value_rises_above_the_own_usual() {
 
 #[test]
 fn the_same_hour_of_the_week_is_compared_where_asked() {
-    let season = "change: { event: user.login, per: 1d, rises_above: 200%, of: { usual: 4w }, warm_up: 4w, season: week }";
+    let season =
+        "change: { event: user.login, per: 1d, rises_above: 200%, of: { usual: 4w }, warm_up: 4w, season: week }";
     let plain = season.replace(", season: week", "").replace("warm_up: 4w", "warm_up: 3w");
     let mondays = |trigger: &str, last: u64| {
         let mut play = Play::new(&[&playbook("p", trigger, "")]);

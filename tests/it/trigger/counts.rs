@@ -26,11 +26,9 @@ fn the_third_in_time_matches_and_uses_up_what_was_counted() {
 
 #[test]
 fn an_event_exactly_as_old_as_the_window_still_counts() {
-    for (last, expected) in [
-        (10 * MINUTE - 1, "p waiting"),
-        (10 * MINUTE, "p waiting"),
-        (10 * MINUTE + 1, "p not_matched"),
-    ] {
+    for (last, expected) in
+        [(10 * MINUTE - 1, "p waiting"), (10 * MINUTE, "p waiting"), (10 * MINUTE + 1, "p not_matched")]
+    {
         assert_eq!(declines(COUNT, &[0, MINUTE, last])[2], expected, "{last}");
     }
 }

@@ -75,7 +75,8 @@ async fn what_quiet_hours_hold_waits_over_a_restart(world: World) {
 
     // The hours are changed: what is held keeps its hour, and a new event is let through and opens.
     let open = text.replace(&hours, "{ from: \"00:00\", to: \"00:01\" }");
-    let open = if now.hour() == 0 { open.replace("\"00:00\", to: \"00:01\"", "\"12:00\", to: \"12:01\"") } else { open };
+    let open =
+        if now.hour() == 0 { open.replace("\"00:00\", to: \"00:01\"", "\"12:00\", to: \"12:01\"") } else { open };
     world.write_file("playbooks/night.yaml", &open);
     world.until_revision(3).await;
     let through = world.event("parcel.late", "42", json!({})).await;

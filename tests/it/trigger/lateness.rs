@@ -14,7 +14,9 @@ fn a_late_event_joins_its_window() {
     let mut play = Play::new(&[&playbook("p", COUNT, "")]);
     play.event(0, "card.declined", Value::Null);
     play.event(8 * MINUTE, "card.declined", Value::Null);
-    for (arrives, happened, expected) in [(30 * MINUTE, 19 * MINUTE, "p not_matched"), (31 * MINUTE, MINUTE, "p waiting")] {
+    for (arrives, happened, expected) in
+        [(30 * MINUTE, 19 * MINUTE, "p not_matched"), (31 * MINUTE, MINUTE, "p waiting")]
+    {
         let event = play.late(arrives, happened, "card.declined", Value::Null);
         assert_eq!(play.verdict(event), expected);
     }

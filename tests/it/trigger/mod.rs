@@ -4,6 +4,7 @@ mod absences;
 mod bursts;
 mod changes;
 mod counts;
+mod index;
 mod journeys;
 mod lateness;
 mod open;

@@ -64,7 +64,11 @@ fn the_zone_is_the_events_the_browsers_the_profiles_the_workspaces_in_this_order
     assert_eq!(shown(None, delhi, berlin, "Asia/Dubai"), "Asia/Kolkata");
     assert_eq!(shown(None, None, berlin, "Asia/Dubai"), "Europe/Berlin");
     assert_eq!(shown(None, None, None, "Asia/Dubai"), "Asia/Dubai");
-    assert_eq!(shown(Some("Mars/Base"), Some(""), Some("Nowhere"), "Asia/Dubai"), "Asia/Dubai", "unknown ones are passed");
+    assert_eq!(
+        shown(Some("Mars/Base"), Some(""), Some("Nowhere"), "Asia/Dubai"),
+        "Asia/Dubai",
+        "unknown ones are passed"
+    );
     assert_eq!(shown(Some("America/New_York"), delhi, None, "Asia/Dubai"), "none", "it is afternoon there");
 }
 

@@ -39,7 +39,11 @@ fn a_rollout_grows_without_anybody_leaving_it_and_watching_asks_the_same() {
     let held = among("holdout: 10%", "p holdout");
     assert!((20..65).contains(&held.len()), "{}", held.len());
     let (rollout, holdout) = ("p", ActorId::user("c0"));
-    assert_ne!(place("rollout", rollout, &holdout), place("holdout", rollout, &holdout), "one says nothing of the other");
+    assert_ne!(
+        place("rollout", rollout, &holdout),
+        place("holdout", rollout, &holdout),
+        "one says nothing of the other"
+    );
 }
 
 #[test]
@@ -148,9 +152,12 @@ fn restraint_is_asked_in_its_stated_order() {
             let same = later.split(':').next() == rule.split(':').next();
             let more = if same { (*rule).to_owned() } else { format!("{rule}\n{later}") };
             let text = playbook("p", "event: x", &more);
-            let mut play = Play::new(&[contact, &text, &playbook("first", "event: first", "class: critical\nbecause: b")]);
+            let mut play =
+                Play::new(&[contact, &text, &playbook("first", "event: first", "class: critical\nbecause: b")]);
             play.event(0, "first", json!({}));
-            play.state.limits.insert("p".to_owned(), [(beckon::model::time::Ms(super::play::START), play.conversation())].into());
+            play.state
+                .limits
+                .insert("p".to_owned(), [(beckon::model::time::Ms(super::play::START), play.conversation())].into());
             assert_eq!(play.told(SECOND, "x", json!({})), format!("p {verdict}"), "{more}");
         }
     }

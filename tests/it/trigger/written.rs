@@ -19,14 +19,19 @@ fn told(text: &str) -> String {
 fn conditions_that_can_never_hold_are_found() {
     for (trigger, expected) in [
         ("count: { event: x, at_least: 5, at_most: 3, within: 1h }", "this can never hold: `at_least` is more than"),
-        ("{ event: x, count: { event: x, at_most: 0, within: 1h } }", "this can never hold: the event that asks is one"),
+        (
+            "{ event: x, count: { event: x, at_most: 0, within: 1h } }",
+            "this can never hold: the event that asks is one",
+        ),
         ("count: { event: x, at_most: 3, within: 1h }", "`at_most` alone holds at every event"),
         ("count: { event: x, at_least: 0, within: 1h }", "at least 0 holds always"),
         ("count: { event: x, within: 1h }", "`at_least` or `at_most` is required here"),
         ("sequence: { events: [a, b], without: [b], within: 1h }", "this can never hold: it is a step"),
         ("absence: { of: a, after: a, within: 1h, from: first }", "this can never wait for the next"),
-        ("{ count: { event: a, at_least: 2, within: 1h }, sum: { event: b, of: '1', at_least: 2, within: 1h } }",
-            "measures of different events need a moment"),
+        (
+            "{ count: { event: a, at_least: 2, within: 1h }, sum: { event: b, of: '1', at_least: 2, within: 1h } }",
+            "measures of different events need a moment",
+        ),
         ("{ event: a, absence: { of: a, after: b, within: 1h } }", "a trigger has one of `event`, `absence`"),
     ] {
         let message = mistake(trigger);
@@ -43,7 +48,10 @@ fn windows_that_look_back_further_than_is_remembered_are_found() {
         ("change: { event: x, per: 1s, rises_above: 200%, of: { usual: 366d } }", "this looks back further than"),
         ("change: { event: x, per: 1w, rises_above: 200%, of: { usual: 1w } }", "`usual` is at least two of what"),
         ("change: { event: x, per: 1w, rises_above: 200%, of: { usual: 4w }, warm_up: 9w }", "`warm_up` is longer"),
-        ("change: { event: x, per: 2w, rises_above: 200%, of: { usual: 8w }, season: week }", "by the hours of the week"),
+        (
+            "change: { event: x, per: 2w, rises_above: 200%, of: { usual: 8w }, season: week }",
+            "by the hours of the week",
+        ),
         ("{ count: { event: x, at_least: 3, within: 1h }, lateness: 8d }", "a time from 0ms to 7d"),
     ] {
         let message = mistake(trigger);
@@ -56,7 +64,7 @@ fn mistakes_in_restraint_are_told() {
     for (more, expected) in [
         ("audience: { rollout: 120% }", "a share is expected here"),
         ("audience: { rollout: 0% }", "this can never hold: nobody is in"),
-        ("quiet_hours: { from: 21:00, to: \"08:00\" }", "a time of the day is expected here"),
+        ("quiet_hours: { from: 9pm, to: \"08:00\" }", "a time of the day is expected here"),
         ("quiet_hours: { from: \"8:00\", to: \"25:00\" }", "a time of the day is expected here"),
         ("quiet_hours: { from: \"08:00\", to: \"08:00\" }", "these are no hours"),
         ("class: critical", "`critical` is exempt from the contact budget and says why"),
@@ -70,8 +78,7 @@ fn mistakes_in_restraint_are_told() {
         let found = mistakes(&[&playbook("p", "event: x", more)]);
         assert!(found[0].message.starts_with(expected), "{more}\n{found:?}");
     }
-    let contact = mistakes(&["budget: { all: often }", "zone: Mars/Base\nbudget: { all: 1 per 1d }"][..1]);
-    assert_eq!(contact[0].message, "this is no limit");
+    assert_eq!(mistakes(&["budget: { all: often }"])[0].message, "this is no limit");
     assert_eq!(mistakes(&["zone: Mars/Base"])[0].message, "there is no such time zone");
 }
 
