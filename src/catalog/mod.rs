@@ -32,7 +32,7 @@ use crate::model::restraint::Contact;
 
 pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_workspace};
 pub use mistake::{Mistake, Spot, did_you_mean, nearest};
-pub use schema::{adapter_schema, playbook_schema, source_schema};
+pub use schema::{adapter_schema, contact_schema, playbook_schema, source_schema};
 
 use adapter::Adapters;
 use mistake::{File, Mistakes};

@@ -18,6 +18,11 @@ pub fn source_schema() -> Value {
     parse(include_str!("schema/source.json"))
 }
 
+/// JSON Schema of `contact.yaml`.
+pub fn contact_schema() -> Value {
+    parse(include_str!("schema/contact.json"))
+}
+
 /// The files are part of the binary, and a test reads them.
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
@@ -37,7 +42,12 @@ mod tests {
 
     #[test]
     fn readers_and_schemas_know_the_same_keys() {
-        let schemas = [("playbook", playbook_schema()), ("adapter", adapter_schema()), ("source", source_schema())];
+        let schemas = [
+            ("playbook", playbook_schema()),
+            ("adapter", adapter_schema()),
+            ("source", source_schema()),
+            ("contact", contact_schema()),
+        ];
         let steps = "/properties/talk/properties/script/properties/steps/items";
         let call = format!("{steps}/properties/call/additionalProperties");
         let each = format!("{steps}/properties/choices/oneOf/1");
@@ -75,6 +85,8 @@ mod tests {
             ("adapter", "", adapter::ADAPTER),
             ("adapter", "/properties/operations/additionalProperties", operation::OPERATION),
             ("adapter", "/properties/operations/additionalProperties/properties/request", operation::REQUEST),
+            ("contact", "", restraint::CONTACT),
+            ("contact", "/properties/budget", restraint::BUDGET),
             ("source", "", source::SOURCE),
             ("source", "/properties/verify", source::VERIFY),
             ("source", "/properties/clock", source::CLOCK),

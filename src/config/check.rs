@@ -87,11 +87,12 @@ fn summary(catalog: &Catalog) -> String {
     )
 }
 
-/// `beckon check --schema`: JSON Schemas of playbooks, adapters and sources, for editors.
+/// `beckon check --schema`: JSON Schemas of playbooks, adapters, sources and `contact.yaml`, for editors.
 pub fn schemas() -> Value {
     json!({
         "playbook": catalog::playbook_schema(),
         "adapter": catalog::adapter_schema(),
         "source": catalog::source_schema(),
+        "contact": catalog::contact_schema(),
     })
 }

@@ -8,7 +8,7 @@ use crate::dialogue::draft::Draft;
 use crate::dialogue::{closing, opening, timers};
 use crate::model::catalog::Catalog;
 use crate::model::conversation::{Missing, Phase};
-use crate::model::customer::{MAX_ENTRIES, RefusalCode};
+use crate::model::customer::{MAX_ENTRIES, MAX_STATE, RefusalCode};
 use crate::model::decision::{Judged, Reply};
 use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
 use crate::model::event::Event;
@@ -54,6 +54,8 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
     let findings = sense(catalog, Some(&actor), &mut draft.state, event, id, draft.now);
     if findings.remembered {
         draft.changed();
+        // What conversations need comes first.
+        while draft.state.encode().len() > MAX_STATE && draft.state.memories.forget_oldest() {}
     }
     for (playbook, replaced) in findings.replaced {
         let no = No::of(Verdict::NotMatched, "a later event began the wait anew");

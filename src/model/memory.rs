@@ -97,12 +97,15 @@ impl Memories {
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             keys.remove(&oldest);
         }
-        while self.numbers() > MAX_NUMBERS {
-            let all = self.0.iter().flat_map(|(id, keys)| keys.iter().map(move |(key, held)| (held.touched, id, key)));
-            let oldest = all.filter(|(_, id, other)| (id.as_str(), other.as_str()) != (condition, key)).min();
-            let Some((id, key)) = oldest.map(|(_, id, key)| (id.clone(), key.clone())) else { break };
-            self.forget(&id, &key);
-        }
+        while self.numbers() > MAX_NUMBERS && self.forget_oldest() {}
+    }
+
+    /// Forgets what has not changed for the longest time; false where nothing is remembered.
+    pub fn forget_oldest(&mut self) -> bool {
+        let all = self.0.iter().flat_map(|(id, keys)| keys.iter().map(move |(key, held)| (held.touched, id, key)));
+        let Some((id, key)) = all.min().map(|(_, id, key)| (id.clone(), key.clone())) else { return false };
+        self.forget(&id, &key);
+        true
     }
 
     /// Forgets what a condition remembers of a key.

@@ -779,9 +779,13 @@ fn documented() -> Files {
 #[test]
 fn the_examples_of_the_reference_compile() {
     let files = documented();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 9);
     let catalog = compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
-    assert_eq!(catalog.playbooks.keys().collect::<Vec<_>>(), ["checkout-trouble", "help"]);
+    assert_eq!(
+        catalog.playbooks.keys().collect::<Vec<_>>(),
+        ["checkout-trouble", "help", "over-time", "with-restraint"]
+    );
+    assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);
 }
 
@@ -807,11 +811,13 @@ fn what_compiles_fits_the_published_schema_and_what_has_wrong_keys_does_not() {
     let playbook = validator(&beckon::catalog::playbook_schema());
     let adapter = validator(&beckon::catalog::adapter_schema());
     let source = validator(&beckon::catalog::source_schema());
+    let contact = validator(&beckon::catalog::contact_schema());
     for (path, text) in documented() {
         let schema = match path.split('/').next().unwrap() {
             "playbooks" => &playbook,
             "adapters" => &adapter,
             "sources" => &source,
+            "contact.yaml" => &contact,
             _ => continue,
         };
         let json = beckon::catalog::yaml_to_json(std::str::from_utf8(&text).unwrap()).unwrap();

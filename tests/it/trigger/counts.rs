@@ -156,3 +156,21 @@ fn what_is_remembered_stays_small_whatever_comes() {
     let size = play.state.encode().len();
     assert!(size < 48 * 1024, "{size}");
 }
+
+#[test]
+fn what_conversations_need_comes_before_what_is_remembered() {
+    let long = "w".repeat(2_000);
+    let talk = "playbook: talk\non: [{ event: talk }]\nopen: { key: event.data.k, within: 30d, say: Hi }\n\
+                goal: { event: bought, when: trigger.data.words == event.data.words }\n";
+    let many = "count: { event: card.declined, at_least: 100, within: 30d, key: event.data.card_id }";
+    let mut play = Play::new(&[talk, &playbook("p", many, "")]);
+    for at in 0..1_100_u64 {
+        play.event(at * SECOND, "card.declined", declined(&format!("card-{}", at % 11)));
+    }
+    for at in 0..32_u64 {
+        play.event(2_000 * SECOND + at, "talk", json!({ "k": at, "words": long }));
+    }
+    play.event(2_100 * SECOND, "card.declined", declined("card-1"));
+    assert!(play.open().len() >= 15, "{}", play.open().len());
+    assert!(play.state.encode().len() <= beckon::model::customer::MAX_STATE);
+}

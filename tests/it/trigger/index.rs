@@ -33,7 +33,7 @@ fn part() -> impl Strategy<Value = String> {
         any::<bool>().prop_map(|flag| format!("event.data.f == {flag}")),
         Just("event.source == 'shop'".to_owned()),
         Just("event.time == ''".to_owned()),
-        Just("event.data.in.deep == 1".to_owned()),
+        Just("event.data.o.deep == 1".to_owned()),
     ]
 }
 
@@ -58,7 +58,7 @@ fn data() -> impl Strategy<Value = Value> {
         json!({ "deep": 1 }),
     ];
     let value = prop::sample::select(values);
-    let flags = prop::sample::select(vec!["n", "t", "f", "in"]);
+    let flags = prop::sample::select(vec!["n", "t", "f", "o"]);
     prop::collection::vec((flags, value), 0..6)
         .prop_map(|fields| Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()))
 }
