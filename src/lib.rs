@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod llm;
 pub mod model;
 pub mod record;
+pub mod rehearsal;
 pub mod secret;
 pub mod store;
 pub mod telemetry;

@@ -5,7 +5,7 @@ mod playbooks;
 mod projection;
 mod serving;
 mod setup;
-mod workspace;
+pub mod workspace;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::engine::projector::{Behind, Projector};
 use crate::http::chat::Chat;
+use crate::model::ids::Partition;
 use crate::model::time::Millis;
 use crate::record::Record;
 use crate::store::Store;
@@ -23,25 +24,16 @@ pub async fn run(store: Arc<dyn Store>, record: Record, behind: Arc<Behind>, sto
     let projector = Projector::new(store, record);
     loop {
         let stopping = stop.is_cancelled();
-        let mut failed = false;
-        for (partition, since) in behind.take() {
-            loop {
-                match projector.project(partition).await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(problem) => {
-                        tracing::warn!(partition = partition.0, error = %problem, "the record is behind");
-                        behind.add(partition, since);
-                        failed = true;
-                        break;
-                    }
-                }
-            }
+        let taken = behind.take();
+        let partitions: Vec<Partition> = taken.iter().map(|(partition, _)| *partition).collect();
+        let failed = copy(&projector, partitions).await;
+        for (partition, since) in taken.iter().filter(|(partition, _)| failed.contains(partition)) {
+            behind.add(*partition, *since);
         }
         if stopping {
             return;
         }
-        if failed {
+        if !failed.is_empty() {
             tokio::time::sleep(PAUSE).await;
             continue;
         }
@@ -50,6 +42,35 @@ pub async fn run(store: Arc<dyn Store>, record: Record, behind: Arc<Behind>, sto
             () = stop.cancelled() => {}
         }
     }
+}
+
+/// Copies these journals to their ends; answers which could not be. All together while that goes well, else each alone,
+/// so that one that cannot be copied holds up no other.
+async fn copy(projector: &Projector, mut partitions: Vec<Partition>) -> Vec<Partition> {
+    while !partitions.is_empty() {
+        match projector.project(&partitions).await {
+            Ok(projected) => partitions = projected.more,
+            Err(problem) => {
+                tracing::debug!(error = %problem, "journals are copied one by one");
+                break;
+            }
+        }
+    }
+    let mut failed = Vec::new();
+    for partition in partitions {
+        loop {
+            match projector.project(&[partition]).await {
+                Ok(projected) if projected.more.is_empty() => break,
+                Ok(_) => {}
+                Err(problem) => {
+                    tracing::warn!(partition = partition.0, error = %problem, "the record is behind");
+                    failed.push(partition);
+                    break;
+                }
+            }
+        }
+    }
+    failed
 }
 
 /// Sets the gauges of every stage, every few seconds.

@@ -34,7 +34,7 @@ impl Setup {
                 states: config.engine.states,
                 runners: config.engine.runners,
             },
-            dashboard: http::dashboard::Settings::default(),
+            dashboard: config.dashboard,
             script_pace: std::time::Duration::from_millis(25),
             secrets: secrets(std::env::vars().collect()),
             metrics: Arc::new(String::new),

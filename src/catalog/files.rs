@@ -30,6 +30,18 @@ const MAX_DEPTH: usize = 8;
 /// # Errors
 /// Files that cannot be read, are too large, or lie outside the folder by a symbolic link.
 pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
+    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"])
+}
+
+/// Reads `tests/`: the scenarios of a workspace, which are no part of its catalog.
+///
+/// # Errors
+/// As for [`read_workspace`].
+pub fn read_scenarios(dir: &Path) -> Result<Files, Vec<Mistake>> {
+    read_folders(dir, &["tests"])
+}
+
+fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
     let root = match fs::canonicalize(dir) {
         Ok(root) if root.is_dir() => root,
         Ok(_) => return Err(vec![Mistake::whole(&dir.display().to_string(), "this is no folder")]),
@@ -38,7 +50,7 @@ pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
         }
     };
     let mut walk = Walk { root, files: Files::new(), total: 0, mistakes: Vec::new() };
-    for folder in ["adapters", "playbooks", "prompts", "sources"] {
+    for folder in folders {
         let path = dir.join(folder);
         if path.symlink_metadata().is_ok() {
             walk.folder(&path, folder, 1);

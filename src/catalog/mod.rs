@@ -15,6 +15,7 @@ mod operation;
 mod playbook;
 mod read;
 mod restraint;
+pub mod scenario;
 mod schema;
 mod script;
 mod source;
@@ -30,9 +31,9 @@ use std::sync::Arc;
 use crate::model::catalog::{Catalog, Files, Playbook, Source};
 use crate::model::restraint::Contact;
 
-pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_workspace};
+pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_scenarios, read_workspace};
 pub use mistake::{Mistake, Spot, did_you_mean, nearest};
-pub use schema::{adapter_schema, contact_schema, playbook_schema, source_schema};
+pub use schema::{adapter_schema, contact_schema, playbook_schema, scenario_schema, source_schema};
 
 use adapter::Adapters;
 use mistake::{File, Mistakes};

@@ -36,6 +36,11 @@ impl<'n> Table<'n> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node).filter(|node| !node.is_null())
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Whether a key of a later version is in it.
     pub fn is_later(&self) -> bool {
         self.entries.iter().any(|(key, _)| LATER.contains(&key.name.as_str()))

@@ -23,6 +23,11 @@ pub fn contact_schema() -> Value {
     parse(include_str!("schema/contact.json"))
 }
 
+/// JSON Schema of a file of scenarios.
+pub fn scenario_schema() -> Value {
+    parse(include_str!("schema/scenario.json"))
+}
+
 /// The files are part of the binary, and a test reads them.
 fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
@@ -33,7 +38,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::catalog::{adapter, operation, playbook, restraint, script, source, trigger};
+    use crate::catalog::{adapter, operation, playbook, restraint, scenario, script, source, trigger};
 
     fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
         let properties = schema.pointer(&format!("{pointer}/properties")).and_then(Value::as_object);
@@ -119,6 +124,30 @@ mod tests {
         assert_eq!(of("class"), restraint::CLASS.map(|(word, _)| word));
         assert_eq!(of("quiet_hours/properties/then"), restraint::THEN_QUIET.map(|(word, _)| word));
         assert_eq!(of("when_open"), restraint::WHEN_OPEN.map(|(word, _)| word));
+    }
+
+    #[test]
+    fn readers_and_schema_of_scenarios_know_the_same_keys() {
+        let schema = scenario_schema();
+        let set = |known: &[&str]| -> BTreeSet<String> { known.iter().map(|key| (*key).to_owned()).collect() };
+        let one = "/properties/scenarios/items";
+        let step = format!("{one}/properties/steps/items/oneOf/1");
+        let expect = format!("{step}/properties/expect");
+        assert_eq!(keys(&schema, ""), set(scenario::SUITE));
+        assert_eq!(keys(&schema, "/properties/given"), set(scenario::GIVEN));
+        assert_eq!(keys(&schema, one), set(scenario::SCENARIO));
+        assert_eq!(keys(&schema, "/properties/given/properties/api/additionalProperties"), set(scenario::ANSWER));
+        let all = scenario::STEP.iter().flat_map(|(verb, with)| with.iter().chain([verb])).chain(scenario::ANY);
+        let all: Vec<&str> = all.copied().collect();
+        assert_eq!(keys(&schema, &step), set(&all));
+        assert_eq!(keys(&schema, &format!("{step}/properties/model/oneOf/1")), set(scenario::MODEL));
+        assert_eq!(keys(&schema, &expect), set(scenario::EXPECT));
+        assert_eq!(keys(&schema, &format!("{expect}/properties/confirm/oneOf/1")), set(scenario::WORDS));
+        let verdict = format!("{expect}/properties/verdicts/additionalProperties/oneOf/1");
+        assert_eq!(keys(&schema, &verdict), set(scenario::VERDICT));
+        let verbs = schema.pointer(&format!("{step}/oneOf")).and_then(Value::as_array).unwrap();
+        let verbs: Vec<&str> = verbs.iter().filter_map(|verb| verb.pointer("/required/0")?.as_str()).collect();
+        assert_eq!(verbs, scenario::STEP.iter().map(|(verb, _)| *verb).collect::<Vec<_>>());
     }
 
     #[test]

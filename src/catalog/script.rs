@@ -32,6 +32,9 @@ pub const RESERVED: &[&str] = &["args", "choice", "customer", "event", "intent",
 /// The most choices on offer.
 const MAX_CHOICES: usize = 20;
 
+/// The longest label of a choice, in characters; what is longer would be cut where it is offered.
+const MAX_LABEL: usize = 80;
+
 /// The most steps, and the most intents.
 const MAX_STEPS: usize = 200;
 
@@ -219,6 +222,8 @@ pub fn fixed_choices(reading: &mut Reading<'_, '_>, node: &Node) -> Vec<String> 
         let Some(text) = reading.name(item) else { continue };
         if text.contains("{{") || text.contains("{%") {
             reading.at(item.spot, "a choice is plain text: what is in braces would be shown as it is");
+        } else if text.chars().count() > MAX_LABEL {
+            reading.at(item.spot, format!("a choice has at most {MAX_LABEL} characters"));
         } else if found.contains(&text) {
             reading.at(item.spot, format!("the choice `{}` is here twice", short(&text)));
         } else {

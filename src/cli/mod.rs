@@ -8,14 +8,16 @@ pub mod explain;
 pub mod operator;
 pub mod playbook;
 pub mod record;
+pub mod replay;
 pub mod send;
 pub mod serve;
 pub mod simulate;
 pub mod source;
+pub mod test;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use client::Client;
 
@@ -59,6 +61,10 @@ enum Command {
         #[arg(long)]
         schema: bool,
     },
+    /// Play the scenarios of a workspace in virtual time, without network and waiting
+    Test(test::Test),
+    /// Run recorded days through a workspace without touching anybody: what would open, and what would not
+    Replay(Box<replay::Replay>),
     /// Look after the accounts of operators
     Operator {
         #[command(subcommand)]
@@ -146,6 +152,16 @@ fn run(command: Command) -> anyhow::Result<bool> {
             let (report, good) = crate::config::run_check(&workspace);
             print!("{report}");
             Ok(good)
+        }
+        Command::Test(test) => test::run(&test),
+        Command::Replay(replay) => {
+            if replay.against.is_none()
+                && let Some(gate) = replay.fail_if.iter().find(|gate| gate.is_relative())
+            {
+                let message = format!("`--fail-if \"{gate}\"` compares with another workspace: name it with --against");
+                Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, message).exit();
+            }
+            block_on(replay::run(&replay))
         }
         Command::Operator { act, overrides } => block_on(operator::run(&act, &overrides)),
         Command::Record { act, overrides } => block_on(record::run(&act, &overrides)),

@@ -37,8 +37,13 @@ pub fn run_check(dir: &Path) -> (String, bool) {
             if let Some(config) = &config {
                 told.extend(together(config, &catalog).iter().map(ToString::to_string));
             }
-            if told.is_empty() {
-                return (summary(&catalog), true);
+            let scenarios = catalog::read_scenarios(dir)
+                .and_then(|files| catalog::scenario::compile_scenarios(&files, &catalog))
+                .map(|suites| suites.iter().map(|suite| suite.scenarios.len()).sum());
+            match scenarios {
+                Ok(scenarios) if told.is_empty() => return (summary(&catalog, scenarios), true),
+                Ok(_) => {}
+                Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
             }
         }
         Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
@@ -77,22 +82,24 @@ pub fn together(config: &Config, catalog: &Catalog) -> Vec<ConfigMistake> {
     found
 }
 
-fn summary(catalog: &Catalog) -> String {
+fn summary(catalog: &Catalog, scenarios: usize) -> String {
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     format!(
-        "The workspace is sound: {}, {}. Catalog {}.\n",
+        "The workspace is sound: {}, {}, {}. Catalog {}.\n",
         count(catalog.playbooks.len(), "playbook"),
         count(catalog.operations.len(), "operation"),
+        count(scenarios, "scenario"),
         catalog.hash.get(..12).unwrap_or_default()
     )
 }
 
-/// `beckon check --schema`: JSON Schemas of playbooks, adapters, sources and `contact.yaml`, for editors.
+/// `beckon check --schema`: JSON Schemas of playbooks, adapters, sources, `contact.yaml` and scenarios, for editors.
 pub fn schemas() -> Value {
     json!({
         "playbook": catalog::playbook_schema(),
         "adapter": catalog::adapter_schema(),
         "source": catalog::source_schema(),
         "contact": catalog::contact_schema(),
+        "scenario": catalog::scenario_schema(),
     })
 }

@@ -91,6 +91,7 @@ pub fn load(input: &Input, secrets: Secrets) -> Result<Config, Vec<ConfigMistake
     let models = sections::models(&mut reading, &root);
     let adapters = sections::adapters(&mut reading, &root);
     let notify = sections::notify(&mut reading, &root);
+    let dashboard = sections::dashboard(&mut reading, &root);
     let engine = sections::engine(&mut reading, &root);
     let log = sections::log(&mut reading, &root);
     if let (Some(store), Some(record), Some(engine)) = (&store, &record, &engine)
@@ -102,9 +103,11 @@ pub fn load(input: &Input, secrets: Secrets) -> Result<Config, Vec<ConfigMistake
         let message = "a SQLite record beside a shared store is lost to other nodes";
         reading.at(&place_of(&table, "store", "url"), message, Some(help.to_owned()));
     }
-    match (http, chat, store, record, engine, log) {
-        (Some(http), Some(chat), Some(store), Some(record), Some(engine), Some(log)) if reading.mistakes.is_empty() => {
-            Ok(Config { http, chat, store, record, models, adapters, notify, engine, log })
+    match (http, chat, store, record, dashboard, engine, log) {
+        (Some(http), Some(chat), Some(store), Some(record), Some(dashboard), Some(engine), Some(log))
+            if reading.mistakes.is_empty() =>
+        {
+            Ok(Config { http, chat, store, record, models, adapters, notify, dashboard, engine, log })
         }
         _ => Err(reading.mistakes),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 use url::Url;
 
+use crate::http::dashboard::Front;
 use crate::http::keys::Right;
 use crate::model::time::Millis;
 
@@ -28,6 +29,7 @@ pub fn print(config: &Config) -> String {
         root.insert("adapter".to_owned(), adapters(config));
     }
     root.insert("notify".to_owned(), notify(config));
+    root.insert("dashboard".to_owned(), dashboard(config));
     root.insert("engine".to_owned(), engine(config));
     let mut log = Section::default();
     log.text("level", &config.log.level);
@@ -177,6 +179,15 @@ fn notify(config: &Config) -> Value {
         section.maybe("secret", notify.secret.as_ref().map(|_| MASK));
         section.flag("allow_private", notify.allow_private);
     }
+    section.done()
+}
+
+fn dashboard(config: &Config) -> Value {
+    let dashboard = &config.dashboard;
+    let mut section = Section::default();
+    section.flag("proxy", dashboard.front == Front::Proxy);
+    section.text("session", dashboard.session);
+    section.count("live_pages", dashboard.live_pages);
     section.done()
 }
 

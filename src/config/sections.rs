@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::engine::notify;
-use crate::http::chat;
 use crate::http::keys::{ApiKey, Right};
 use crate::http::limits::Limits;
+use crate::http::{chat, dashboard};
 use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
@@ -19,7 +19,8 @@ use super::read::{Reading, Secrets, Section};
 use super::settings::{Engine, Http, Log, LogFormat};
 
 /// Sections.
-pub const ROOT: &[&str] = &["http", "chat", "store", "record", "model", "adapter", "notify", "engine", "log"];
+pub const ROOT: &[&str] =
+    &["http", "chat", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
 /// Keys of `[http]`.
 pub const HTTP: &[&str] =
     &["listen", "api_key", "max_body", "max_batch", "max_item", "max_connections", "request_timeout"];
@@ -52,6 +53,8 @@ pub const MODEL: &[&str] = &["name", "url", "model", "api_key", "first_token", "
 pub const ADAPTER: &[&str] = &["url", "headers", "allow_private", "concurrency", "max_body"];
 /// Keys of `[notify]`.
 pub const NOTIFY: &[&str] = &["webhook", "secret", "allow_private"];
+/// Keys of `[dashboard]`.
+pub const DASHBOARD: &[&str] = &["proxy", "session", "live_pages"];
 /// Keys of `[engine]`.
 pub const ENGINE: &[&str] = &["node", "data", "single", "lease", "batch", "states", "runners"];
 /// Keys of `[log]`.
@@ -328,6 +331,17 @@ pub fn engine(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Engine> {
         batch: reading.count(&section, "batch", 1, 4_096).unwrap_or_default(),
         states: reading.count(&section, "states", 1, 1_000_000).unwrap_or_default(),
         runners: reading.count(&section, "runners", 1, 4_096).unwrap_or_default(),
+    })
+}
+
+/// `[dashboard]`.
+pub fn dashboard(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<dashboard::Settings> {
+    let section = reading.section(root, "dashboard", DASHBOARD)?;
+    let proxy = reading.flag(&section, "proxy").unwrap_or_default();
+    Some(dashboard::Settings {
+        session: span(reading, &section, "session", Millis::minutes(5), Millis::hours(90 * 24)),
+        front: if proxy { dashboard::Front::Proxy } else { dashboard::Front::Nothing },
+        live_pages: reading.count(&section, "live_pages", 1, 100_000).unwrap_or_default(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::engine::notify;
-use crate::http::{chat, keys, limits};
+use crate::http::{chat, dashboard, keys, limits};
 use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
@@ -27,6 +27,8 @@ pub struct Config {
     pub adapters: BTreeMap<String, adapter::Settings>,
     /// Where people are told; none: nowhere.
     pub notify: Option<notify::Settings>,
+    /// The operators' pages.
+    pub dashboard: dashboard::Settings,
     /// This node.
     pub engine: Engine,
     /// What is logged.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
+use super::handoff;
 use super::opening;
 use super::turn;
 use super::words::fill;
@@ -27,7 +28,14 @@ pub enum Proposed {
     Running,
     /// The customer is asked first.
     Asked,
+    /// It was the wish for a person: the turn is over.
+    HandedOver,
 }
+
+/// The built-in tools that stand beside calls in one answer, in their place. (Alone they are no calls.)
+pub const HANDOFF: &str = "handoff";
+/// See [`HANDOFF`].
+pub const CLOSE: &str = "close";
 
 /// Whether an operation may be called for this customer with these arguments.
 ///
@@ -47,6 +55,15 @@ pub fn allowed(operation: &Operation, actor: &ActorId, args: &Map<String, Value>
 /// Makes a call that the assistant asked for, asks the customer first, or refuses it.
 pub fn propose(draft: &mut Draft<'_>, id: ConversationId, call: CallId, proposal: Proposal) -> Proposed {
     let Some((catalog, playbook)) = draft.playbook(id) else { return Proposed::Refused };
+    match proposal.operation.as_str() {
+        HANDOFF => return hand_over(draft, id, call, &proposal),
+        CLOSE => {
+            let problem = "close by itself, once you know what became of the calls and have told the customer";
+            refuse(draft, id, call, &proposal, problem.to_owned());
+            return Proposed::Refused;
+        }
+        _ => {}
+    }
     let operation = match check(draft, &playbook, &catalog.operations, &proposal) {
         Ok(operation) => operation,
         Err(problem) => {
@@ -62,6 +79,7 @@ pub fn propose(draft: &mut Draft<'_>, id: ConversationId, call: CallId, proposal
         return Proposed::Refused;
     }
     let ask = operation.writes && operation.ask;
+    let now = draft.now;
     let state = Call {
         operation: operation.name.clone(),
         bind: proposal.bind.clone(),
@@ -92,10 +110,28 @@ pub fn propose(draft: &mut Draft<'_>, id: ConversationId, call: CallId, proposal
         conversation.calls.insert(call, state);
         if let Some(turn) = &mut conversation.turn {
             turn.call = Some(call);
+            turn.write_since = operation.writes.then_some(now);
         }
     }
     leave(draft, id, call);
     Proposed::Running
+}
+
+/// The assistant asked for a person beside other calls: those before it were made, those after it are not.
+fn hand_over(draft: &mut Draft<'_>, id: ConversationId, call: CallId, proposal: &Proposal) -> Proposed {
+    if let Some(conversation) = draft.edit(id) {
+        conversation.counters.asked_for_human = true;
+    }
+    if !handoff::wanted(draft, id) {
+        let problem = "this conversation is not handed over for that; answer yourself";
+        refuse(draft, id, call, proposal, problem.to_owned());
+        return Proposed::Refused;
+    }
+    record(draft, id, call, proposal, CallState::Done, None);
+    refuse_rest(draft, id, "a person was asked for");
+    let text = |name: &str| proposal.args.get(name).and_then(Value::as_str).unwrap_or_default();
+    handoff::consider(draft, id, text("reason"), text("summary"));
+    Proposed::HandedOver
 }
 
 /// The effect of a call that may be made now.
@@ -161,24 +197,35 @@ fn held_up(draft: &Draft<'_>, once: Option<&str>) -> Option<String> {
 }
 
 fn refuse(draft: &mut Draft<'_>, id: ConversationId, call: CallId, proposal: &Proposal, problem: String) {
+    record(draft, id, call, proposal, CallState::Refused, Some(problem));
+}
+
+fn record(
+    draft: &mut Draft<'_>,
+    id: ConversationId,
+    call: CallId,
+    proposal: &Proposal,
+    state: CallState,
+    problem: Option<String>,
+) {
     let kind = Kind::Call {
         call_id: call,
         name: proposal.operation.clone(),
-        state: CallState::Refused,
+        state,
         bind: proposal.bind.clone(),
         args: proposal.args.clone(),
         result: Value::Null,
-        problem: Some(problem),
+        problem,
     };
     // What the customer never heard of is not shown to them.
     draft.inner_entry(id, By::System, kind);
 }
 
 /// Refuses what the turn still wanted.
-pub fn refuse_rest(draft: &mut Draft<'_>, id: ConversationId) {
+pub fn refuse_rest(draft: &mut Draft<'_>, id: ConversationId, why: &str) {
     let rest = draft.edit(id).and_then(|c| c.turn.as_mut()).map(|turn| std::mem::take(&mut turn.rest));
     for (call, proposal) in rest.unwrap_or_default() {
-        refuse(draft, id, call, &proposal, "the customer is asked about another call first".to_owned());
+        refuse(draft, id, call, &proposal, why.to_owned());
     }
 }
 
@@ -256,6 +303,11 @@ pub fn called(draft: &mut Draft<'_>, id: ConversationId, call: CallId, outcome: 
         if let Some(conversation) = draft.edit(id) {
             conversation.calls.remove(&call);
         }
+        if !matches!(outcome, CallOutcome::Done(_))
+            && let Some(conversation) = draft.edit(id)
+        {
+            conversation.counters.failures += 1;
+        }
         let outcome = match outcome {
             CallOutcome::Done(value) => Ok(value.clone()),
             CallOutcome::Failed(problem) | CallOutcome::Unknown(problem) => Err(problem.clone()),
@@ -299,14 +351,14 @@ pub fn conclude(draft: &mut Draft<'_>, id: ConversationId, call: CallId, state: 
     if !assistant_holds {
         return seq;
     }
-    if super::handoff::consider(draft, id, "calls failed", "") {
+    if handoff::consider(draft, id, "calls failed", "") {
         return seq;
     }
     if waited_for {
         turn::go_on(draft, id);
-    } else if state.write && draft.conversation(id).is_some_and(|c| c.turn.is_none()) {
+    } else if state.write {
         // The turn that began the write is over, or a person settled it: the customer hears of it now.
-        turn::start(draft, id);
+        turn::start_or_follow(draft, id);
     }
     seq
 }

@@ -56,13 +56,25 @@ fn end_unseen(draft: &mut Draft<'_>, id: ConversationId, verdict: Verdict, reaso
     if !matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_)) {
         return;
     }
-    let playbook = conversation.playbook.clone();
+    draft.verdict_now(id, verdict, Some(reason));
+    free_place(draft, id);
+    close(draft, id, OutcomeKind::Expired);
+}
+
+/// Ends an opening that could not be said: it was as if it had never begun.
+pub fn fail(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    draft.verdict_now(id, Verdict::Failed, Some(reason));
+    free_place(draft, id);
+    close(draft, id, OutcomeKind::Failed);
+}
+
+/// Nobody was talked to: its places in limit and contact budget are free again.
+fn free_place(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some(playbook) = draft.conversation(id).map(|conversation| conversation.playbook.clone()) else { return };
     if let Some(used) = draft.state.limits.get_mut(&playbook) {
         used.retain(|(_, holder)| *holder != id);
     }
     draft.state.contacts.retain(|(_, _, holder)| *holder != id);
-    draft.verdict_now(id, verdict, Some(reason));
-    close(draft, id, OutcomeKind::Expired);
 }
 
 /// A closed conversation leaves the state, unless a goal or a call may still follow.

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use super::calls;
 use super::closing;
 use super::draft::Draft;
-use super::handoff;
 use super::opening;
+use super::room;
 use super::turn;
 use crate::model::catalog::{Catalog, Playbook};
-use crate::model::conversation::{Conversation, Phase};
-use crate::model::customer::{MAX_CONVERSATIONS, MAX_ENTRIES, MAX_STATE, RefusalCode, Timer};
+use crate::model::conversation::{Author, Conversation, Phase};
+use crate::model::customer::{MAX_CONVERSATIONS, RefusalCode, Timer};
 use crate::model::entry::{By, Kind, OutcomeKind};
 use crate::model::ids::{CallId, ConversationId};
-
-/// Entries that are kept free for what must always fit: results, handoffs, the end.
-const RESERVED_ENTRIES: u32 = 100;
 
 /// Which conversation words are meant for.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +25,7 @@ pub enum Meant<'a> {
 
 /// The customer wrote.
 pub fn said(draft: &mut Draft<'_>, meant: Meant<'_>, client_id: &str, text: &str) {
-    if draft.answered_before(client_id) {
+    if draft.answered_before(Author::Customer, client_id) {
         return;
     }
     let id = match meant {
@@ -43,7 +40,7 @@ pub fn said(draft: &mut Draft<'_>, meant: Meant<'_>, client_id: &str, text: &str
 
 /// The customer took a choice.
 pub fn chose(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, choice: &str) {
-    if draft.answered_before(client_id) {
+    if draft.answered_before(Author::Customer, client_id) {
         return;
     }
     let Some(conversation) = open_conversation(draft, id, client_id) else { return };
@@ -57,16 +54,19 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, choice:
 /// The conversation for who speaks first: the one that is there, else a new one without an opening.
 fn first(draft: &mut Draft<'_>, playbook: Option<&str>) -> Result<ConversationId, RefusalCode> {
     let name = playbook.ok_or(RefusalCode::NoConversation)?;
-    let there = draft.state.conversations.iter().find(|(_, c)| c.playbook == name && !c.phase.is_closed());
-    if let Some((id, _)) = there {
-        return Ok(*id);
+    if let Some(id) = running(draft, name) {
+        // Who speaks while the opening is prepared does not wait for it: it is said with what is there.
+        opening::say_opening(draft, id);
+    }
+    if let Some(id) = running(draft, name) {
+        return Ok(id);
     }
     let current: Option<(Arc<Catalog>, Arc<Playbook>)> = draft
         .catalogs
         .current()
         .and_then(|catalog| Some((Arc::clone(catalog), Arc::clone(catalog.playbooks.get(name)?))));
     let (catalog, playbook) = current.ok_or(RefusalCode::NoConversation)?;
-    if draft.state.conversations.len() >= MAX_CONVERSATIONS {
+    if draft.state.conversations.len() >= MAX_CONVERSATIONS || !room::in_state(&draft.state, room::TURN) {
         return Err(RefusalCode::Full);
     }
     let now = draft.now;
@@ -82,28 +82,35 @@ fn first(draft: &mut Draft<'_>, playbook: Option<&str>) -> Result<ConversationId
     Ok(id)
 }
 
+/// The conversation of a playbook that is not over.
+fn running(draft: &Draft<'_>, playbook: &str) -> Option<ConversationId> {
+    let mut all = draft.state.conversations.iter();
+    all.find(|(_, conversation)| conversation.playbook == playbook && !conversation.phase.is_closed())
+        .map(|(id, _)| *id)
+}
+
 fn message(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, text: String, choice: Option<String>) {
-    let Some(conversation) = open_conversation(draft, id, client_id) else { return };
-    let many = conversation.client_ids.len() > 400;
-    if conversation.n + RESERVED_ENTRIES >= MAX_ENTRIES || (many && draft.state.encode().len() > MAX_STATE) {
+    if open_conversation(draft, id, client_id).is_none() {
+        return;
+    }
+    if !room::for_words(draft, id) {
         return draft.refuse(Some(client_id), Some(id), RefusalCode::Full);
     }
     opening::seen(draft, id);
     calls::lapse(draft, id, "the customer wrote instead");
     let kind = Kind::Message { text, choices: Vec::new(), choice, client_id: Some(client_id.to_owned()), name: None };
     let seq = draft.entry(id, By::Customer, kind);
-    draft.done(client_id, id, seq);
+    draft.done(Author::Customer, client_id, id, seq);
     if let Some(conversation) = draft.edit(id) {
         conversation.unanswered = true;
     }
     draft.stir(id);
     turn::start(draft, id);
-    handoff::consider(draft, id, "", "");
 }
 
 /// The customer approved or declined a write: exactly the one that was shown.
 pub fn confirmed(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, call: CallId, approve: bool) {
-    if draft.answered_before(client_id) {
+    if draft.answered_before(Author::Customer, client_id) {
         return;
     }
     let Some(conversation) = open_conversation(draft, id, client_id) else { return };
@@ -112,7 +119,7 @@ pub fn confirmed(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, cal
     }
     let kind = Kind::Confirmed { call_id: call, approve, client_id: client_id.to_owned() };
     let seq = draft.entry(id, By::Customer, kind);
-    draft.done(client_id, id, seq);
+    draft.done(Author::Customer, client_id, id, seq);
     draft.stir(id);
     calls::confirmed(draft, id, call, approve);
 }
@@ -126,21 +133,31 @@ pub fn seen(draft: &mut Draft<'_>, id: ConversationId, seq: u32) {
 
 /// The customer rated the conversation; once, the first rating stands.
 pub fn rated(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, score: u8, comment: Option<&str>) {
-    if draft.answered_before(client_id) {
+    if draft.answered_before(Author::Customer, client_id) {
         return;
     }
     let Some(conversation) = draft.conversation(id).filter(|c| c.seq > 0) else {
         return draft.refuse(Some(client_id), None, RefusalCode::UnknownConversation);
     };
     let last = conversation.seq;
+    let rated = conversation.rated;
+    if !room::in_state(&draft.state, room::TURN) || (rated.is_none() && !room::for_acts(draft, id)) {
+        return draft.refuse(Some(client_id), Some(id), RefusalCode::Full);
+    }
+    if let Some(seq) = rated {
+        return draft.done(Author::Customer, client_id, id, seq);
+    }
     let kind = Kind::Rated { score, comment: comment.map(str::to_owned), client_id: client_id.to_owned() };
     draft.entry(id, By::Customer, kind);
-    draft.done(client_id, id, last);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.rated = Some(last);
+    }
+    draft.done(Author::Customer, client_id, id, last);
 }
 
 /// The customer ended the conversation.
 pub fn closed(draft: &mut Draft<'_>, id: ConversationId, client_id: &str) {
-    if draft.answered_before(client_id) {
+    if draft.answered_before(Author::Customer, client_id) {
         return;
     }
     if open_conversation(draft, id, client_id).is_none() {
@@ -149,7 +166,7 @@ pub fn closed(draft: &mut Draft<'_>, id: ConversationId, client_id: &str) {
     opening::seen(draft, id);
     closing::close(draft, id, OutcomeKind::Abandoned);
     let seq = draft.conversation(id).map_or(0, |c| c.seq);
-    draft.done(client_id, id, seq);
+    draft.done(Author::Customer, client_id, id, seq);
 }
 
 /// The conversation, where the customer may act in it; refuses the frame otherwise.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::model::catalog::{Catalog, Catalogs, Playbook};
-use crate::model::conversation::{Conversation, Holder, Phase, client_id_hash};
+use crate::model::conversation::{Author, Conversation, Holder, Phase, client_id_hash};
 use crate::model::customer::{MAX_CONTACTS, MAX_REFUSALS, RefusalCode, State, Timer};
 use crate::model::decision::{Answer, Change, Decision, Effect, Judged, Reply, Summary, SummaryState};
 use crate::model::entry::{By, Entry, Kind, Logged, Verdict};
@@ -159,7 +159,7 @@ impl<'a> Draft<'a> {
     /// Refuses this input. A frame sent again gets the same refusal: the last few are remembered.
     pub fn refuse(&mut self, client_id: Option<&str>, conversation: Option<ConversationId>, code: RefusalCode) {
         if let Some(client_id) = client_id {
-            self.state.refusals.push_back((client_id_hash(client_id), code));
+            self.state.refusals.push_back((client_id_hash(Author::Customer, client_id), code));
             while self.state.refusals.len() > MAX_REFUSALS {
                 self.state.refusals.pop_front();
             }
@@ -169,8 +169,8 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether a frame with this id was decided before; then it gets the same answer again.
-    pub fn answered_before(&mut self, client_id: &str) -> bool {
-        let hash = client_id_hash(client_id);
+    pub fn answered_before(&mut self, author: Author<'_>, client_id: &str) -> bool {
+        let hash = client_id_hash(author, client_id);
         let entry = self.state.conversations.iter().find_map(|(id, c)| c.client_ids.get(&hash).map(|seq| (*id, *seq)));
         if let Some((id, seq)) = entry {
             self.answer(Some(client_id), Some(id), Reply::Done { seq });
@@ -185,9 +185,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Remembers a frame's answer and gives it.
-    pub fn done(&mut self, client_id: &str, id: ConversationId, seq: u32) {
+    pub fn done(&mut self, author: Author<'_>, client_id: &str, id: ConversationId, seq: u32) {
         if let Some(conversation) = self.edit(id) {
-            conversation.client_ids.insert(client_id_hash(client_id), seq);
+            conversation.client_ids.insert(client_id_hash(author, client_id), seq);
         }
         self.answer(Some(client_id), Some(id), Reply::Done { seq });
     }
@@ -245,6 +245,11 @@ impl<'a> Draft<'a> {
             .is_some_and(|c| c.calls.values().any(|call| call.write && call.phase == CallPhase::Pending))
     }
 
+    /// The conversations that this decision is about so far.
+    pub fn touched(&self) -> Vec<ConversationId> {
+        self.touched.iter().copied().collect()
+    }
+
     /// The call that the customer is being asked to confirm.
     pub fn confirming(&self, id: ConversationId) -> Option<CallId> {
         self.conversation(id)?.confirming
@@ -252,8 +257,7 @@ impl<'a> Draft<'a> {
 
     /// The decision, made.
     pub fn finish(mut self) -> Decision {
-        let touched: Vec<ConversationId> = self.touched.iter().copied().collect();
-        let summaries: Vec<Summary> = touched.into_iter().filter_map(|id| self.summary(id)).collect();
+        let summaries: Vec<Summary> = self.touched().into_iter().filter_map(|id| self.summary(id)).collect();
         self.out.conversations = self.gone;
         self.out.conversations.extend(summaries);
         // What was begun and given up within one decision never leaves.

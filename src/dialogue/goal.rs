@@ -2,6 +2,7 @@
 
 use super::closing;
 use super::draft::Draft;
+use super::room;
 use crate::model::conversation::{Outcome, Phase};
 use crate::model::customer::Timer;
 use crate::model::decision::GoalReached;
@@ -36,7 +37,7 @@ fn reach_one(draft: &mut Draft<'_>, id: ConversationId, event: &Event, event_id:
     {
         return;
     }
-    let value = goal.value.as_ref().and_then(|value| scope.value(value).ok());
+    let value = goal.value.as_ref().and_then(|value| scope.value(value).ok()).and_then(room::worth);
     let now = draft.now;
     let unseen = matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_));
     draft.entry(id, By::System, Kind::Event { event: event_id, envelope: Box::new(event.clone()) });

@@ -13,15 +13,30 @@ use crate::model::entry::{By, HolderKind, Kind};
 use crate::model::ids::ConversationId;
 use crate::model::scope::{Held, Scope, customer_value};
 
-/// Asks the playbook's condition; hands over where it holds. Answers whether it did.
+/// Asks the playbook's condition, which is done after each input; hands over where it holds. Answers whether it did.
 pub fn consider(draft: &mut Draft<'_>, id: ConversationId, reason: &str, summary: &str) -> bool {
+    let holds = wanted(draft, id);
+    if holds {
+        let asked = draft.conversation(id).is_some_and(|conversation| conversation.counters.asked_for_human);
+        let reason = match reason {
+            "" if asked => "the customer asked for a person",
+            "" => "the playbook's condition holds",
+            reason => reason,
+        };
+        ask(draft, id, reason, summary);
+    }
+    holds
+}
+
+/// Whether the assistant holds, and the playbook's condition for a person does.
+pub fn wanted(draft: &Draft<'_>, id: ConversationId) -> bool {
     let Some((_, playbook)) = draft.playbook(id) else { return false };
     let Some(conversation) = draft.conversation(id) else { return false };
     if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
         return false;
     }
     let counters = conversation.counters;
-    let holds = match &playbook.handoff.when {
+    match &playbook.handoff.when {
         None => counters.asked_for_human,
         Some(when) => {
             let mut scope = Scope::new();
@@ -31,14 +46,7 @@ pub fn consider(draft: &mut Draft<'_>, id: ConversationId, reason: &str, summary
             scope.bind("tokens", json!(counters.tokens));
             scope.ask(when) == Held::Yes
         }
-    };
-    if holds {
-        let reason =
-            if counters.asked_for_human && reason.is_empty() { "the customer asked for a person" } else { reason };
-        let reason = if reason.is_empty() { "the playbook's condition holds" } else { reason };
-        ask(draft, id, reason, summary);
     }
-    holds
 }
 
 /// Puts the conversation into the queue for a person.

@@ -12,6 +12,7 @@ pub mod opening;
 pub mod operator_acts;
 pub mod prompt;
 pub mod reading;
+pub mod room;
 pub mod script;
 pub mod timers;
 pub mod turn;

@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::closing;
 use super::draft::Draft;
+use super::room;
 use super::words::fill;
 use crate::model::catalog::{Catalog, ContextCall, Goal, Playbook};
 use crate::model::conversation::{Call, CallPhase, Conversation, Counters, Holder, Missing, Phase, Preparing};
 use crate::model::customer::Timer;
 use crate::model::decision::Effect;
-use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
+use crate::model::entry::{By, Kind, Verdict};
 use crate::model::event::Event;
 use crate::model::ids::{CallId, ConversationId};
 use crate::model::input::Choice;
@@ -34,17 +35,26 @@ pub struct Cause<'a> {
     pub missing: Option<Missing>,
 }
 
+/// Why a match opens nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoOpening {
+    /// The customer's state has no room for it.
+    Full,
+    /// It cannot be said, and why.
+    Failed(String),
+}
+
 /// Commits a match as a conversation that waits; says the opening at once where nothing has to be fetched first.
 ///
 /// # Errors
-/// Why no opening can be said for this event; then nothing has changed.
+/// Why there is no opening for this event; then nothing has changed.
 pub fn begin(
     draft: &mut Draft<'_>,
     catalog: &Arc<Catalog>,
     playbook: &Playbook,
     key: String,
     cause: Cause<'_>,
-) -> Result<ConversationId, String> {
+) -> Result<ConversationId, NoOpening> {
     let event = &*cause.event.event;
     let burst: Vec<Event> = match cause.before {
         [] => Vec::new(),
@@ -53,7 +63,11 @@ pub fn begin(
     // The last opening needs no fact: where it cannot be said, none can.
     let values = opening_values(draft, event, &burst, &BTreeMap::new());
     if let Some(last) = playbook.open.say.last() {
-        fill(catalog, last, &values).map_err(|problem| format!("open.say: {problem}"))?;
+        fill(catalog, last, &values).map_err(|problem| NoOpening::Failed(format!("open.say: {problem}")))?;
+    }
+    let trigger = playbook.goal.as_ref().map_or(Value::Null, |goal| kept_fields(goal, event));
+    if !room::in_state(&draft.state, room::size(event) + room::size(&burst) + room::size(&trigger) + room::OPENING) {
+        return Err(NoOpening::Full);
     }
     let now = draft.now;
     let id = draft.mint();
@@ -62,7 +76,7 @@ pub fn begin(
     conversation.event = Some(cause.event.id);
     conversation.missing = cause.missing;
     conversation.phase = Phase::Preparing(Box::new(preparing));
-    conversation.trigger = playbook.goal.as_ref().map_or(Value::Null, |goal| kept_fields(goal, event));
+    conversation.trigger = trigger;
     draft.state.conversations.insert(id, conversation);
     for kept in cause.before.iter().chain([cause.event]) {
         draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone() });
@@ -103,6 +117,7 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         offered: Vec::new(),
         client_ids: BTreeMap::new(),
         counters: Counters::default(),
+        rated: None,
         unanswered: false,
         unattended: false,
         queued_at: None,
@@ -156,6 +171,9 @@ fn arguments(
     }
     let operation = catalog.operations.get(&call.operation).ok_or("there is no such operation")?;
     super::calls::allowed(operation, &draft.actor, &args)?;
+    if !room::in_state(&draft.state, room::size(&args) + room::OPENING / 2) {
+        return Err("there is no room for the arguments".to_owned());
+    }
     Ok(args)
 }
 
@@ -187,7 +205,9 @@ pub fn fact(draft: &mut Draft<'_>, id: ConversationId, name: &str, outcome: Resu
         Ok(value) => (value, None),
         Err(problem) => (Value::Null, Some(problem)),
     };
+    // One that is too large is kept in the log alone, and the opening goes without it.
     if problem.is_none()
+        && room::in_state(&draft.state, room::size(&value) + room::OPENING / 2)
         && let Some(conversation) = draft.edit(id)
         && let Phase::Preparing(preparing) = &mut conversation.phase
     {
@@ -211,12 +231,11 @@ pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
     let values = opening_values(draft, &preparing.trigger, &preparing.burst, &preparing.facts);
     let words = playbook.open.say.iter().find_map(|say| fill(&catalog, say, &values).ok().filter(|t| !t.is_empty()));
     let Some(text) = words else {
-        draft.verdict_now(id, Verdict::Failed, Some("no opening could be said"));
-        closing::close(draft, id, OutcomeKind::Failed);
+        closing::fail(draft, id, "no opening could be said");
         return;
     };
     let choices: Vec<Choice> =
-        playbook.open.choices.iter().map(|c| Choice { label: c.clone(), value: c.clone() }).collect();
+        room::offered(playbook.open.choices.iter().map(|c| Choice { label: c.clone(), value: c.clone() }).collect());
     if let Some(conversation) = draft.edit(id) {
         conversation.phase = Phase::Waiting;
         conversation.offered = choices.clone();

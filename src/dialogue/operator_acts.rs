@@ -4,8 +4,9 @@ use super::calls;
 use super::closing;
 use super::draft::Draft;
 use super::handoff;
+use super::room;
 use super::turn;
-use crate::model::conversation::{CallPhase, Conversation, Holder, Phase};
+use crate::model::conversation::{Author, CallPhase, Conversation, Holder, Phase};
 use crate::model::customer::{RefusalCode, Timer};
 use crate::model::decision::Reply;
 use crate::model::entry::{By, HolderKind, Kind, OutcomeKind};
@@ -17,6 +18,9 @@ pub fn claim(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, n: 
     let Some(conversation) = running(draft, id) else { return };
     if conversation.holder_n != n {
         return draft.refuse(None, Some(id), RefusalCode::Conflict);
+    }
+    if !room::for_acts(draft, id) {
+        return draft.refuse(None, Some(id), RefusalCode::Full);
     }
     turn::cancel(draft, id);
     calls::lapse(draft, id, "a person took over");
@@ -50,7 +54,8 @@ fn leave_waiting(draft: &mut Draft<'_>, id: ConversationId) {
 pub fn release(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, note: Option<&str>) {
     let Some(conversation) = held_by(draft, id, operator) else { return };
     let unanswered = conversation.unanswered;
-    if let Some(note) = note.filter(|note| !note.is_empty()) {
+    // It can always be handed back; a note is words.
+    if let Some(note) = note.filter(|note| !note.is_empty() && room::for_acts(draft, id)) {
         draft.entry(id, By::Operator, Kind::Note { text: note.to_owned(), name: operator.name.clone() });
     }
     handoff::to_assistant(draft, id);
@@ -63,11 +68,15 @@ pub fn release(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, n
 
 /// The operator who holds the conversation wrote.
 pub fn said(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, client_id: &str, text: &str) {
-    if draft.answered_before(client_id) {
+    let author = Author::Operator(&operator.id);
+    if draft.answered_before(author, client_id) {
         return;
     }
     if held_by(draft, id, operator).is_none() {
         return;
+    }
+    if !room::for_words(draft, id) {
+        return draft.refuse(None, Some(id), RefusalCode::Full);
     }
     let kind = Kind::Message {
         text: text.to_owned(),
@@ -81,7 +90,7 @@ pub fn said(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, clie
         conversation.unanswered = false;
     }
     draft.stir(id);
-    draft.done(client_id, id, seq);
+    draft.done(author, client_id, id, seq);
 }
 
 /// An operator ended the conversation; not one that somebody else holds.

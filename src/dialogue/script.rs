@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::room::MAX_VALUE;
 use super::words::{DECLINED, FAILED, UNKNOWN, fill};
 use crate::model::catalog::{Catalog, Expression, Playbook, Script, ScriptChoices, ScriptStep, Template};
 use crate::model::entry::{By, CallState, Entry, Kind};
@@ -246,6 +247,9 @@ fn each_choice(
             Value::String(text) => text,
             other => other.to_string(),
         };
+        if value.len() > MAX_VALUE {
+            return Err("a choice has a value that is too long".to_owned());
+        }
         choices.push(Choice { label, value });
     }
     Ok(choices)

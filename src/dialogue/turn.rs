@@ -6,6 +6,7 @@ use super::calls;
 use super::closing;
 use super::draft::Draft;
 use super::handoff;
+use super::room;
 use super::words::fill;
 use crate::model::conversation::{Holder, Phase, Turn};
 use crate::model::customer::Timer;
@@ -13,6 +14,7 @@ use crate::model::decision::{Effect, Ignored, generate_key};
 use crate::model::entry::{By, Kind, OutcomeKind, StepCall};
 use crate::model::ids::{CallId, ConversationId, Pos};
 use crate::model::input::{Generation, HandoffRequest, Proposal};
+use crate::model::live::tries;
 use crate::model::time::{Millis, Ms};
 
 /// A turn ends within this, by an answer, the script, or fallback and handoff.
@@ -28,57 +30,79 @@ pub const MAX_STEPS: u32 = 8;
 const MAX_CALLS: usize = 8;
 
 /// Begins a turn for this input, where the assistant holds. One under way is superseded. A write under way is waited
-/// for: its result begins the turn.
+/// for: its result begins the turn. So is a customer who is asked to confirm one: the answer begins it.
 pub fn start(draft: &mut Draft<'_>, id: ConversationId) {
-    let Some((_, playbook)) = draft.playbook(id) else { return };
-    let Some(conversation) = draft.conversation(id) else { return };
-    if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
+    if draft.write_pending(id) || draft.confirming(id).is_some() {
         return;
     }
-    if draft.write_pending(id) {
+    if begin(draft, id) {
+        generate(draft, id);
+    }
+}
+
+/// Begins a turn for what just happened; where an answer is on its way that cannot know of it, after that.
+pub fn start_or_follow(draft: &mut Draft<'_>, id: ConversationId) {
+    match draft.conversation(id).and_then(|conversation| conversation.turn.as_ref()) {
+        None => start(draft, id),
+        Some(turn) if turn.generating => {
+            if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
+                turn.again = true;
+            }
+        }
+        // Its next step reads the log again.
+        Some(_) => {}
+    }
+}
+
+/// Begins a turn whose first act is a call that was just confirmed. Where no turn may begin the call is made all the same:
+/// the customer said yes to it.
+pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) {
+    if !begin(draft, id) {
         return;
+    }
+    let now = draft.now;
+    let Some(conversation) = draft.edit(id) else { return };
+    let Some(turn) = &mut conversation.turn else { return };
+    (turn.step, turn.call, turn.write_since) = (0, Some(call), Some(now));
+    let deadline = turn.deadline;
+    draft.set_timer(id, Timer::Turn, deadline);
+}
+
+/// Counts a turn and has it begin, unless the assistant does not hold or a limit is reached; then a person is asked for.
+fn begin(draft: &mut Draft<'_>, id: ConversationId) -> bool {
+    let Some((_, playbook)) = draft.playbook(id) else { return false };
+    let Some(conversation) = draft.conversation(id) else { return false };
+    if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
+        return false;
     }
     let counters = conversation.counters;
     cancel(draft, id);
-    if counters.turns >= playbook.talk.max_turns {
-        handoff::ask(draft, id, "the limit of turns was reached", "");
-        return;
+    let reached = [
+        (counters.turns >= playbook.talk.max_turns, "the limit of turns was reached"),
+        (counters.tokens >= playbook.talk.max_tokens, "the limit of tokens was reached"),
+    ];
+    if let Some((_, limit)) = reached.into_iter().find(|(reached, _)| *reached) {
+        handoff::ask(draft, id, limit, "");
+        return false;
     }
-    if counters.tokens >= playbook.talk.max_tokens {
-        handoff::ask(draft, id, "the limit of tokens was reached", "");
-        return;
-    }
-    let (turn, deadline) = (draft.pos, draft.now.plus(TURN_TIME));
+    let turn = Turn::new(draft.pos, draft.now.plus(TURN_TIME));
     if let Some(conversation) = draft.edit(id) {
         conversation.counters.turns += 1;
-        conversation.turn =
-            Some(Turn { id: turn, step: 1, deadline, generating: false, call: None, rest: VecDeque::new() });
+        conversation.turn = Some(turn);
     }
-    generate(draft, id);
-}
-
-/// Resumes with a turn whose first act is a call that was just confirmed.
-pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) {
-    let (turn, deadline) = (draft.pos, draft.now.plus(TURN_TIME));
-    cancel(draft, id);
-    if let Some(conversation) = draft.edit(id) {
-        conversation.turn =
-            Some(Turn { id: turn, step: 0, deadline, generating: false, call: Some(call), rest: VecDeque::new() });
-    }
-    draft.set_timer(id, Timer::Turn, deadline);
+    true
 }
 
 /// Has the assistant answer at the turn's present step.
 fn generate(draft: &mut Draft<'_>, id: ConversationId) {
     let actor = draft.actor.clone();
-    let now = draft.now;
     let Some(conversation) = draft.edit(id) else { return };
     let (n, playbook, catalog) = (conversation.n, conversation.playbook.clone(), conversation.catalog.clone());
     let Some(turn) = &mut conversation.turn else { return };
     turn.generating = true;
     turn.call = None;
-    // A call may have taken its time: the answer that follows gets its own.
-    turn.deadline = turn.deadline.max(now.plus(Millis(TURN_TIME.0 / 2)));
+    // Whatever happened meanwhile is in the log that this step reads.
+    turn.again = false;
     let (turn, step, deadline) = (turn.id, turn.step, turn.deadline);
     draft.set_timer(id, Timer::Turn, deadline);
     draft.effect(Effect::Generate { actor, conversation: id, n, turn, step, playbook, catalog, deadline });
@@ -86,17 +110,24 @@ fn generate(draft: &mut Draft<'_>, id: ConversationId) {
 
 /// Ends the turn under way, if any: its words are no longer wanted, its running call goes on.
 pub fn cancel(draft: &mut Draft<'_>, id: ConversationId) {
-    draft.clear_timer(id, Timer::Turn);
-    if draft.conversation(id).is_none_or(|c| c.turn.is_none()) {
-        return;
-    }
-    let turn = draft.edit(id).and_then(|conversation| conversation.turn.take());
-    if let Some(turn) = turn
+    if let Some(turn) = over(draft, id)
         && turn.generating
     {
         draft.out.cancelled.push(generate_key(id, turn.id, turn.step));
+    }
+}
+
+/// The turn is over. Words of it that may be on a screen, and that no entry replaces, go.
+fn over(draft: &mut Draft<'_>, id: ConversationId) -> Option<Turn> {
+    draft.clear_timer(id, Timer::Turn);
+    draft.conversation(id)?.turn.as_ref()?;
+    let turn = draft.edit(id)?.turn.take()?;
+    let replaced =
+        draft.out.entries.iter().any(|logged| logged.conversation == id && logged.entry.turn_id == Some(turn.id));
+    if (turn.generating || turn.half_told) && !replaced {
         draft.out.dropped.push((id, turn.id));
     }
+    Some(turn)
 }
 
 /// Which step of which turn a generation is of, and the last `try` whose deltas were sent.
@@ -134,13 +165,14 @@ pub fn generated(
         conversation.counters.tokens += outcome.as_ref().map_or(0, |generation| generation.tokens);
         if let Some(turn) = &mut conversation.turn {
             turn.generating = false;
+            // What an earlier try began to say is told to nobody else.
+            turn.half_told = tries(of.attempt) > 1 || outcome.as_ref().map_or(true, |said| !said.text.is_empty());
         }
     }
     match outcome {
         Ok(generation) => answer(draft, id, of, generation),
         Err(problem) => no_answer(draft, id, of.step, problem),
     }
-    handoff::consider(draft, id, "", "");
 }
 
 fn answer(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
@@ -157,11 +189,11 @@ fn answer(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Ge
         no_answer(draft, id, of.step, "the answer was empty");
         return;
     }
-    finish(draft, id);
     say(draft, id, of, generation);
+    let again = finish(draft, id) || generation.again;
     if generation.close {
         closing::close(draft, id, OutcomeKind::Resolved);
-    } else if generation.again {
+    } else if again {
         start(draft, id);
     }
 }
@@ -177,10 +209,8 @@ fn asks_for_human(
     if let Some(conversation) = draft.edit(id) {
         conversation.counters.asked_for_human = true;
     }
+    say(draft, id, of, generation);
     finish(draft, id);
-    if says {
-        say(draft, id, of, generation);
-    }
     if !handoff::consider(draft, id, &request.reason, &request.summary) && !says {
         // The playbook does not hand off for this, and nothing was said: the customer still gets an answer.
         no_answer(draft, id, of.step, "a person was asked for, but the playbook's condition does not hold");
@@ -191,24 +221,27 @@ fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gener
     if generation.text.is_empty() && generation.choices.is_empty() {
         return;
     }
-    if !generation.choices.is_empty()
+    let (text, choices) = (generation.text.clone(), room::offered(generation.choices.clone()));
+    if !choices.is_empty()
         && let Some(conversation) = draft.edit(id)
     {
-        conversation.offered = generation.choices.clone();
+        conversation.offered.clone_from(&choices);
     }
-    let (text, choices) = (generation.text.clone(), generation.choices.clone());
     let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
     draft.turn_entry(id, kind, of.turn, of.attempt);
+    if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
+        turn.half_told = false;
+    }
     draft.stir(id);
 }
 
-/// The turn is over; the customer has an answer.
-fn finish(draft: &mut Draft<'_>, id: ConversationId) {
-    draft.clear_timer(id, Timer::Turn);
+/// The turn is over; the customer has an answer. Whether another turn is to follow it.
+fn finish(draft: &mut Draft<'_>, id: ConversationId) -> bool {
+    let turn = over(draft, id);
     if let Some(conversation) = draft.edit(id) {
-        conversation.turn = None;
         conversation.unanswered = false;
     }
+    turn.is_some_and(|turn| turn.again)
 }
 
 fn call(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
@@ -219,9 +252,9 @@ fn call(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gene
     say(draft, id, of, generation);
     let mut rest: VecDeque<(CallId, Proposal)> = VecDeque::new();
     let Some(conversation) = draft.edit(id) else { return };
-    for proposal in generation.calls.iter().take(MAX_CALLS) {
+    for proposal in room::asked(&generation.calls, MAX_CALLS) {
         conversation.last_call += 1;
-        rest.push_back((CallId(conversation.last_call), proposal.clone()));
+        rest.push_back((CallId(conversation.last_call), proposal));
     }
     let step = Kind::Step {
         step: of.step,
@@ -240,10 +273,14 @@ fn call(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gene
 
 /// Makes the turn's next call; after the last one the assistant goes on.
 pub fn go_on(draft: &mut Draft<'_>, id: ConversationId) {
+    let now = draft.now;
     loop {
         let Some(conversation) = draft.edit(id) else { return };
         let Some(turn) = &mut conversation.turn else { return };
         turn.call = None;
+        if let Some(since) = turn.write_since.take() {
+            turn.deadline = turn.deadline.plus(now.since(since));
+        }
         let Some((call, proposal)) = turn.rest.pop_front() else {
             turn.step += 1;
             generate(draft, id);
@@ -254,14 +291,11 @@ pub fn go_on(draft: &mut Draft<'_>, id: ConversationId) {
             calls::Proposed::Running => return,
             calls::Proposed::Asked => {
                 // The customer is asked; what else was wanted is refused, and the turn is over until the answer.
-                calls::refuse_rest(draft, id);
-                draft.clear_timer(id, Timer::Turn);
-                if let Some(conversation) = draft.edit(id) {
-                    conversation.turn = None;
-                    conversation.unanswered = false;
-                }
+                calls::refuse_rest(draft, id, "the customer is asked about another call first");
+                finish(draft, id);
                 return;
             }
+            calls::Proposed::HandedOver => return,
         }
     }
 }

@@ -54,7 +54,7 @@ pub struct Asked {
     pub outcome: Result<Generation, String>,
     /// The last `try` whose deltas were sent.
     pub attempt: u64,
-    /// Models that failed on the way.
+    /// Models that were asked and failed.
     pub failures: u32,
 }
 
@@ -81,17 +81,16 @@ impl Assistant {
         let mut attempts = 0;
         let mut failures = 0;
         for model in self.models.iter() {
+            // A model that rests, or that there is no time for, was not asked: that is no failure.
             if Instant::now() >= ends || model.is_resting() {
-                failures += 1;
                 continue;
             }
-            match self.ask_model(model, situation, words, step, &mut attempts, ends).await {
-                Some(generation) => {
-                    let attempt = attempt_number(step.epoch, step.step, attempts);
-                    return Asked { outcome: Ok(generation), attempt, failures };
-                }
-                None => failures += 1,
+            let asked = attempts;
+            if let Some(generation) = self.ask_model(model, situation, words, step, &mut attempts, ends).await {
+                let attempt = attempt_number(step.epoch, step.step, attempts);
+                return Asked { outcome: Ok(generation), attempt, failures };
             }
+            failures += u32::from(attempts > asked);
         }
         attempts += 1;
         let attempt = attempt_number(step.epoch, step.step, attempts);
@@ -123,10 +122,14 @@ impl Assistant {
             };
             *attempts += 1;
             let attempt = attempt_number(step.epoch, step.step, *attempts);
-            let problem = match one_try(model, &asked, words, attempt, ends).await {
-                Ok(completion) => {
+            let answer = one_try(model, &asked, words, attempt, ends).await;
+            // What cannot be read is no answer, however well it arrived.
+            let read = |completion| reading::read(&completion, model.llm.name()).map_err(LlmError::Broken);
+            let problem = match answer.and_then(read) {
+                Ok(generation) => {
+                    crate::telemetry::model_try(model.llm.name(), "answered");
                     model.succeeded();
-                    return Some(reading::read(&completion, model.llm.name()));
+                    return Some(generation);
                 }
                 Err(problem) => problem,
             };
@@ -186,9 +189,6 @@ async fn one_try(
         answer.unwrap_or_else(|_| Err(LlmError::Away("it did not finish in time".to_owned())))
     };
     let (completion, _) = tokio::join!(asking, words.pass_on(attempt, pieces));
-    if completion.is_ok() {
-        crate::telemetry::model_try(model.llm.name(), "answered");
-    }
     completion
 }
 

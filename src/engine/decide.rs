@@ -5,10 +5,10 @@ use serde_json::Map;
 use super::matching;
 use crate::dialogue::draft::Draft;
 use crate::dialogue::turn::StepOf;
-use crate::dialogue::{calls, customer_acts, goal, operator_acts, turn};
+use crate::dialogue::{calls, customer_acts, goal, handoff, operator_acts, room, turn};
 use crate::model::catalog::Catalogs;
 use crate::model::customer::{RefusalCode, State, Trait};
-use crate::model::decision::{Answer, Change, Decision, Reply, call_key, generate_key};
+use crate::model::decision::{Answer, Change, Decision, Reply};
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{EventId, Pos};
 use crate::model::input::{Body, Input, To};
@@ -26,6 +26,10 @@ pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
     let mut draft = Draft::new(catalogs, actor.clone(), input.partition, input.pos, state);
     matching::fire(&mut draft, input.time(), matches!(input.body, Body::Tick));
     apply(&mut draft, input);
+    // Asked after each input, whatever it was about.
+    for id in draft.touched() {
+        handoff::consider(&mut draft, id, "", "");
+    }
     draft.finish()
 }
 
@@ -82,6 +86,7 @@ fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
     if let Some(link) = &event.link
         && draft.state.links.len() < MAX_TRAITS
         && !draft.state.links.contains(link)
+        && room::for_link(&draft.state, link)
     {
         draft.state.links.insert(link.clone());
         draft.changed();
@@ -102,8 +107,8 @@ fn learn(draft: &mut Draft<'_>, traits: &Map<String, serde_json::Value>, trust: 
         let known = draft.state.traits.get(name);
         let same = known.is_some_and(|known| known.value == *value && (known.trust == trust || trust == Trust::Client));
         let protected = trust == Trust::Client && known.is_some_and(|known| known.trust == Trust::Server);
-        let room = known.is_some() || draft.state.traits.len() < MAX_TRAITS;
-        if !same && !protected && room {
+        let few = known.is_some() || draft.state.traits.len() < MAX_TRAITS;
+        if !same && !protected && few && room::for_trait(&draft.state, name, value) {
             draft.state.traits.insert(name.clone(), Trait { value: value.clone(), trust });
             draft.changed();
         }
@@ -128,12 +133,6 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
 fn erase(state: State, pos: Pos) -> Decision {
     let told = Answer { pos, client_id: None, conversation: None, reply: Reply::Done { seq: 0 } };
     let mut decision = Decision { change: Change::Erase, answers: vec![told], ..Decision::default() };
-    for (id, conversation) in state.conversations {
-        if let Some(turn) = &conversation.turn {
-            decision.finished.push(generate_key(id, turn.id, turn.step));
-        }
-        decision.finished.extend(conversation.calls.keys().map(|call| call_key(id, *call)));
-        decision.retired.push(id);
-    }
+    decision.retired.extend(state.conversations.into_keys());
     decision
 }

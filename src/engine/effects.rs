@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 
 use super::assistant::{Assistant, Step};
 use super::inbox::Inbox;
-use super::notify::{Notifier, NotifyError, wait_before};
+use super::notify::{Notifier, NotifyError, wait_after};
 use super::shelf::Shelf;
 use super::words::Words;
 use crate::adapter::outcome::{is_worth_again, retry_delays, together};
 use crate::adapter::{Adapter, Request};
 use crate::dialogue::script::Situation;
-use crate::dialogue::turn::RUNNER_MARGIN;
+use crate::dialogue::turn::{RUNNER_MARGIN, TURN_TIME};
 use crate::model::catalog::{Catalog, Operation};
 use crate::model::customer::State;
 use crate::model::decision::{Effect, Notice};
@@ -33,6 +34,13 @@ const WRITE_EXPIRES: Millis = Millis::minutes(10);
 
 /// The longest wait that a receiver of notifications may ask for.
 const MAX_NOTICE_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Notifications of a partition under way at once. Their places are their own: a webhook that hangs takes none from models
+/// and calls.
+const MAX_NOTICES: usize = 8;
+
+/// How long a notification waits that found no place.
+const NO_PLACE: Duration = Duration::from_secs(1);
 
 /// How long after it was started a new owner may repeat a write under its idempotency key.
 const REPEATABLE: Millis = Millis::hours(1);
@@ -53,8 +61,56 @@ pub struct Runner {
     job: Job,
     partition: Partition,
     most: usize,
-    under_way: BTreeMap<String, Option<AbortHandle>>,
-    tasks: JoinSet<String>,
+    under_way: BTreeMap<String, UnderWay>,
+    /// Notifications that wait for their next try.
+    postponed: BTreeMap<String, Instant>,
+    tasks: JoinSet<(String, End)>,
+}
+
+/// An effect that has a task.
+struct UnderWay {
+    /// Ends it; none for a write, which goes on once it left.
+    abort: Option<AbortHandle>,
+    kind: Kind,
+}
+
+/// Which places an effect takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A model's or an API's.
+    Work,
+    /// A notification's.
+    Notice,
+    /// None: it cannot be read.
+    Unreadable,
+}
+
+/// How often a notification may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Try {
+    /// By its schedule.
+    Again,
+    /// Now, and never again.
+    Once,
+    /// Not at all.
+    Never,
+}
+
+/// How a task ended.
+enum End {
+    /// Its result is appended; it stays pending until that is decided.
+    Told,
+    /// It is to be tried again, not before this.
+    Later(Instant),
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Some effects were left out for now: look again soon.
+    pub some: bool,
+    /// The earliest next try of what was postponed.
+    pub next: Option<Instant>,
 }
 
 /// What one effect needs.
@@ -80,62 +136,85 @@ impl Runner {
     ) -> Runner {
         let inbox = Inbox::new(Arc::clone(&store));
         let job = Job { store, inbox, shelf, outside, partition, epoch };
-        Runner { job, partition, most, under_way: BTreeMap::new(), tasks: JoinSet::new() }
+        Runner { job, partition, most, under_way: BTreeMap::new(), postponed: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Looks at what is pending and begins what is not under way. What was started under an earlier epoch is left until
-    /// `caught_up`: its result may lie in the inbox. Answers how many effects are pending.
+    /// `caught_up`: its result may lie in the inbox.
     ///
     /// # Errors
     /// The store's; the same may be done again.
-    pub async fn begin(&mut self, caught_up: bool) -> Result<usize, StoreError> {
-        let pending = self.job.store.effects(self.partition, self.most * 4).await?;
+    pub async fn begin(&mut self, caught_up: bool) -> Result<Left, StoreError> {
+        let window = self.most * 4 + MAX_NOTICES;
+        let pending = self.job.store.effects(self.partition, window).await?;
         let keys: BTreeSet<&str> = pending.iter().map(|effect| effect.key.as_str()).collect();
-        self.under_way.retain(|key, handle| {
+        self.under_way.retain(|key, task| {
             let wanted = keys.contains(key.as_str());
             // Not pending any more: decided, or given up. A write that left goes on; all else ends.
-            if !wanted && let Some(handle) = handle.take() {
-                handle.abort();
+            if !wanted && let Some(abort) = task.abort.take() {
+                abort.abort();
             }
             wanted
         });
-        let count = pending.len();
+        self.postponed.retain(|key, _| keys.contains(key.as_str()));
+        let now = Instant::now();
+        let mut left = Left { some: pending.len() >= window, next: None };
         for effect in pending {
-            if self.tasks.len() >= self.most {
-                break;
-            }
             let of_before = effect.started.is_some_and(|(epoch, _)| epoch != self.job.epoch);
-            if self.under_way.contains_key(&effect.key) || (of_before && !caught_up) {
+            let later = self.postponed.get(&effect.key).is_some_and(|next| *next > now);
+            if self.under_way.contains_key(&effect.key) || later || (of_before && !caught_up) {
                 continue;
             }
-            self.spawn(effect);
+            left.some |= !self.spawn(effect, now);
         }
-        Ok(count)
+        left.next = self.postponed.values().filter(|next| **next > now).min().copied();
+        Ok(left)
     }
 
-    fn spawn(&mut self, pending: PendingEffect) {
+    /// Begins an effect, or says that there is no place for it now.
+    fn spawn(&mut self, pending: PendingEffect, now: Instant) -> bool {
         let key = pending.key.clone();
         let effect: Effect = match serde_json::from_slice(&pending.payload) {
             Ok(effect) => effect,
             Err(problem) => {
                 tracing::error!(effect.key = key, error = %problem, "a pending effect cannot be read");
-                self.under_way.insert(key, None);
-                return;
+                self.under_way.insert(key, UnderWay { abort: None, kind: Kind::Unreadable });
+                return true;
             }
         };
+        let kind = if matches!(effect, Effect::Notify { .. }) { Kind::Notice } else { Kind::Work };
+        let others = self.under_way.values().filter(|task| task.kind == kind).count();
+        // So many notifications wait already that more would keep younger effects out of sight.
+        let crowded = self.postponed.len() >= self.most * 2;
+        let how = match kind {
+            Kind::Work if others >= self.most => return false,
+            Kind::Notice if others >= MAX_NOTICES && crowded => Try::Never,
+            Kind::Notice if others >= MAX_NOTICES => {
+                self.postponed.insert(key, now + NO_PLACE);
+                return true;
+            }
+            Kind::Notice if crowded => Try::Once,
+            Kind::Work | Kind::Notice | Kind::Unreadable => Try::Again,
+        };
+        self.postponed.remove(&key);
         let abortable = !matches!(effect, Effect::Call { write: true, .. });
         let job = self.job.clone();
         let name = key.clone();
         let handle = self.tasks.spawn(async move {
-            job.run(effect, pending).await;
-            name
+            let end = job.run(effect, pending, how).await;
+            (name, end)
         });
-        self.under_way.insert(key, abortable.then_some(handle));
+        self.under_way.insert(key, UnderWay { abort: abortable.then_some(handle), kind });
+        true
     }
 
     /// Waits until one effect under way ends; for ever where there is none.
     pub async fn ended(&mut self) {
         match self.tasks.join_next().await {
+            Some(Ok((key, End::Later(next)))) => {
+                self.under_way.remove(&key);
+                self.postponed.insert(key, next);
+            }
             Some(_) => {}
             None => std::future::pending().await,
         }
@@ -143,8 +222,8 @@ impl Runner {
 
     /// Gives writes under way the time to end, and ends all else.
     pub async fn stop(mut self, patience: Duration) {
-        for handle in self.under_way.values_mut().filter_map(Option::take) {
-            handle.abort();
+        for abort in self.under_way.values_mut().filter_map(|task| task.abort.take()) {
+            abort.abort();
         }
         let all = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(patience, all).await;
@@ -152,8 +231,8 @@ impl Runner {
 }
 
 impl Job {
-    async fn run(&self, effect: Effect, pending: PendingEffect) {
-        let begun = tokio::time::Instant::now();
+    async fn run(&self, effect: Effect, pending: PendingEffect, how: Try) -> End {
+        let begun = Instant::now();
         let kind = match &effect {
             Effect::Generate { .. } => "generate",
             Effect::Call { .. } => "call",
@@ -174,11 +253,23 @@ impl Job {
                 let data = json!({
                     "conversation": conversation, "customer": actor.masked(), "team": team, "reason": reason,
                 });
-                let problem = self.notify(&pending.key, about, at, &data).await;
+                let told = match how {
+                    Try::Never => Notified::Later { wait: NO_PLACE, why: "it was not tried".to_owned() },
+                    Try::Again | Try::Once => self.notify(&pending.key, about, at, &data).await,
+                };
+                let problem = match told {
+                    Notified::Over { problem } => problem,
+                    Notified::Later { wait, .. } if how == Try::Again => return End::Later(Instant::now() + wait),
+                    Notified::Later { why, .. } => Some(format!("{why}, and too many others wait to be tried again")),
+                };
+                if let Some(problem) = &problem {
+                    tracing::warn!(notification.id = pending.key, problem, "a notification was given up");
+                }
                 self.result(&actor, Body::Notified { key: pending.key, problem }).await;
             }
         }
         crate::telemetry::effect_took(kind, begun.elapsed());
+        End::Told
     }
 
     /// Appends a result; nothing holds it up but a store that is away, and then it is tried until it passes.
@@ -195,7 +286,7 @@ impl Job {
         let words = Words::new(Arc::clone(&self.store), actor.clone(), of.conversation, of.turn);
         words.typing().await;
         let (conversation, turn, step) = (of.conversation, of.turn, of.step);
-        let (attempt, outcome, failures) = match self.situation(actor, &of).await {
+        let (attempt, outcome, failures) = match self.known(actor, &of).await {
             Ok(known) => {
                 let situation = Situation {
                     catalog: &known.catalog,
@@ -213,37 +304,53 @@ impl Job {
         self.result(actor, Body::Generated { conversation, turn, step, attempt, outcome, failures }).await;
     }
 
-    /// What the assistant knows: the log up to the effect's entry, the customer, the catalog, and its time.
-    async fn situation(&self, actor: &ActorId, of: &Of) -> Result<Known, String> {
-        let away = |problem: StoreError| problem.to_string();
-        let catalog = self.shelf.get(&of.catalog).await.map_err(away)?;
-        let catalog = match catalog {
-            Some(catalog) => catalog,
-            None => {
-                let hash = self.store.in_force().await.map_err(away)?.hash;
-                self.shelf.get(&hash).await.map_err(away)?.ok_or("there is no catalog to speak by")?
+    /// What the assistant knows, from a store that may be away for a moment: asked again while the turn has time. (When that
+    /// ends `decide` ends the turn by itself; a result that comes later is dropped.)
+    async fn known(&self, actor: &ActorId, of: &Of) -> Result<Known, String> {
+        let mut wait = Duration::from_millis(50);
+        let ends = Instant::now() + TURN_TIME.duration();
+        loop {
+            match self.situation(actor, of).await {
+                Ok(known) => return known,
+                Err(problem) if !may_pass(&problem) || Instant::now() + wait >= ends => return Err(problem.to_string()),
+                Err(problem) => tracing::warn!(error = %problem, "the store did not answer a runner"),
             }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// What the assistant knows: the log up to the effect's entry, the customer, the catalog, and its time; or why that can
+    /// never be known.
+    async fn situation(&self, actor: &ActorId, of: &Of) -> Result<Result<Known, String>, StoreError> {
+        let catalog = match self.shelf.get(&of.catalog).await? {
+            Some(catalog) => Some(catalog),
+            None => self.shelf.get(&self.store.in_force().await?.hash).await?,
         };
-        let playbook = catalog.playbooks.get(&of.playbook).cloned().ok_or("the playbook is gone")?;
+        let Some(catalog) = catalog else { return Ok(Err("there is no catalog to speak by".to_owned())) };
+        let Some(playbook) = catalog.playbooks.get(&of.playbook).cloned() else {
+            return Ok(Err("the playbook is gone".to_owned()));
+        };
         let mut log: Vec<Entry> = Vec::new();
         let mut after = LogCursor::default();
         loop {
-            let page = self.store.log(of.conversation, after, 500).await.map_err(away)?;
+            let page = self.store.log(of.conversation, after, 500).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (_, payload) in page {
-                let entry: Entry = serde_json::from_slice(&payload).map_err(|problem| problem.to_string())?;
-                if entry.n <= of.n {
-                    log.push(entry);
+                match serde_json::from_slice::<Entry>(&payload) {
+                    Ok(entry) if entry.n <= of.n => log.push(entry),
+                    Ok(_) => {}
+                    Err(problem) => return Ok(Err(format!("an entry cannot be read: {problem}"))),
                 }
             }
         }
-        let stored = self.store.load(self.partition, std::slice::from_ref(actor)).await.map_err(away)?;
+        let stored = self.store.load(self.partition, std::slice::from_ref(actor)).await?;
         let state = stored.into_iter().flatten().next().and_then(|bytes| State::decode(&bytes).ok());
         let traits = state.map(|state| state.traits_object()).unwrap_or_default();
-        let now = self.store.now().await.map_err(away)?;
+        let now = self.store.now().await?;
         let time = Millis(of.deadline.since(now).0.saturating_sub(RUNNER_MARGIN.0)).duration();
-        Ok(Known { catalog, playbook, log, traits, time })
+        Ok(Ok(Known { catalog, playbook, log, traits, time }))
     }
 
     /// Calls an operation; none: the lease is lost or the effect is gone, and somebody else cares.
@@ -332,26 +439,37 @@ impl Job {
         }
     }
 
-    /// Delivers a notification, again where that may help; answers why it was given up.
-    async fn notify(&self, id: &str, about: Notice, at: Ms, data: &Value) -> Option<String> {
-        let notifier = self.outside.notifier.as_ref()?;
-        let mut attempt = 0;
-        let mut asked_for = Duration::ZERO;
-        let mut last = String::new();
-        while let Some(wait) = wait_before(attempt) {
-            tokio::time::sleep(wait.max(asked_for)).await;
-            match notifier.deliver(id, about.name(), at, data).await {
-                Ok(()) => return None,
-                Err(NotifyError::GiveUp(problem)) => return Some(problem),
-                Err(NotifyError::Retry { after, why }) => {
-                    asked_for = after.unwrap_or_default().min(MAX_NOTICE_WAIT);
-                    last = why;
+    /// Tries once to deliver a notification. When it is tried again follows from when it happened alone, so that a new
+    /// owner goes on where the last one was.
+    async fn notify(&self, id: &str, about: Notice, at: Ms, data: &Value) -> Notified {
+        let Some(notifier) = self.outside.notifier.as_ref() else { return Notified::Over { problem: None } };
+        match notifier.deliver(id, about.name(), at, data).await {
+            Ok(()) => Notified::Over { problem: None },
+            Err(NotifyError::GiveUp(problem)) => Notified::Over { problem: Some(problem) },
+            Err(NotifyError::Retry { after, why }) => {
+                let now = self.patiently(|| self.store.now()).await;
+                match wait_after(now.since(at).duration()) {
+                    None => Notified::Over { problem: Some(why) },
+                    Some(wait) => {
+                        Notified::Later { wait: wait.max(after.unwrap_or_default().min(MAX_NOTICE_WAIT)), why }
+                    }
                 }
             }
-            attempt += 1;
         }
-        Some(last)
     }
+}
+
+/// Whether asking the store again may help.
+fn may_pass(problem: &StoreError) -> bool {
+    matches!(problem, StoreError::Away(_) | StoreError::Full { .. })
+}
+
+/// How a try to notify ended.
+enum Notified {
+    /// It was delivered, or given up with a problem.
+    Over { problem: Option<String> },
+    /// It is tried again in a while.
+    Later { wait: Duration, why: String },
 }
 
 /// Which step of which conversation is to be generated.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::dialogue::draft::Draft;
+use crate::dialogue::opening::{Cause, NoOpening};
 use crate::dialogue::{closing, opening, timers};
 use crate::model::catalog::Catalog;
 use crate::model::conversation::{Missing, Phase};
@@ -174,7 +175,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
         key: matched.key.clone(),
         since,
     });
-    match opening::begin(draft, catalog, playbook, key, opening::Cause { event: last, before, missing }) {
+    match opening::begin(draft, catalog, playbook, key, Cause { event: last, before, missing }) {
         Ok(conversation) => {
             let failed = draft.conversation(conversation).is_none_or(|c| c.phase.is_closed());
             for id in before.iter().map(|kept| kept.id).chain(matched.rest.iter().copied()) {
@@ -190,10 +191,14 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
             !failed
         }
         Err(problem) => {
-            tell(draft, &matched.ids(), &playbook.name, &No::of(Verdict::Failed, problem));
+            let no = match problem {
+                NoOpening::Full => No::of(Verdict::Limited, "full"),
+                NoOpening::Failed(problem) => No::of(Verdict::Failed, problem),
+            };
             if by_hand {
-                draft.refuse(None, None, RefusalCode::Failed);
+                refuse(draft, no.verdict);
             }
+            tell(draft, &matched.ids(), &playbook.name, &no);
             false
         }
     }

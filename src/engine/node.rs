@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::effects::{Outside, Runner};
+use super::effects::{Left, Outside, Runner};
 use super::owner::{Owner, Worked};
 use super::projector::Behind;
 use super::shelf::Shelf;
@@ -38,6 +39,9 @@ impl Default for Settings {
 
 /// How often the node looks after its leases, and what is in force.
 const ROUND: Duration = Duration::from_millis(200);
+
+/// How long a runner waits at most that has nothing to begin.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// How long effects under way may take to end at shutdown.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,7 +84,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), StoreError
     let mut tasks: JoinSet<Partition> = JoinSet::new();
     let mut round = tokio::time::interval(ROUND);
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut renewed = tokio::time::Instant::now();
+    let mut renewed = Instant::now();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -98,7 +102,7 @@ pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), StoreError
             _ = round.tick() => {
                 let due = renewed.elapsed() >= parts.settings.lease / 3;
                 if due {
-                    renewed = tokio::time::Instant::now();
+                    renewed = Instant::now();
                 }
                 if let Err(problem) = look_after(&parts, &mut held, &mut tasks, due).await {
                     tracing::warn!(error = %problem, "the store did not answer; leases are kept as long as they hold");
@@ -276,15 +280,15 @@ async fn run_effects(
 ) {
     loop {
         let done = *caught_up.borrow_and_update();
-        let pending = match runner.begin(done).await {
-            Ok(pending) => pending,
+        let look_again = match runner.begin(done).await {
+            Ok(Left { some: true, .. }) => poll.max(Duration::from_millis(200)),
+            // All is under way: only a commit, an end, or the time of a next try brings something.
+            Ok(Left { next, .. }) => next.map_or(IDLE, |next| next.saturating_duration_since(Instant::now()).min(IDLE)),
             Err(problem) => {
                 tracing::warn!(error = %problem, "the pending effects could not be read");
-                1
+                poll.max(Duration::from_millis(200))
             }
         };
-        // With nothing pending only a commit brings something; else look again, for what was left out.
-        let look_again = if pending == 0 { Duration::from_secs(30) } else { poll.max(Duration::from_millis(200)) };
         tokio::select! {
             () = stop.cancelled() => break,
             () = effects.notified() => {}

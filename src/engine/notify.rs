@@ -26,22 +26,21 @@ use crate::secret::Secret;
 /// How long one try may take.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The waits before each try, the first included; 23 h 35 min in all.
-const WAITS: &[Duration] = &[
-    Duration::ZERO,
+/// When a notification is tried, counted from what it tells of; for the last time after 23 h 35 min.
+const TRIES: &[Duration] = &[
     Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3_600),
-    Duration::from_secs(4 * 3_600),
-    Duration::from_secs(8 * 3_600),
-    Duration::from_secs(9 * 3_600),
+    Duration::from_secs(35),
+    Duration::from_secs(6 * 60),
+    Duration::from_secs(36 * 60),
+    Duration::from_secs(156 * 60),
+    Duration::from_secs(396 * 60),
+    Duration::from_secs(876 * 60),
+    Duration::from_secs(1_415 * 60),
 ];
 
-/// How long to wait before a try, counted from 0; none: give up.
-pub fn wait_before(attempt: usize) -> Option<Duration> {
-    WAITS.get(attempt).copied()
+/// How long to wait after a try that failed so long after what it tells of; none: give up.
+pub fn wait_after(age: Duration) -> Option<Duration> {
+    TRIES.iter().find(|due| **due > age).map(|due| *due - age)
 }
 
 /// Where notifications go; the `[notify]` section of the configuration.
@@ -58,7 +57,7 @@ pub struct Settings {
 /// Why a notification was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotifyError {
-    /// Not now: try again by [`wait_before`], and not before `after` where the receiver asked for it.
+    /// Not now: try again by [`wait_after`], and not before `after` where the receiver asked for it.
     #[error("the webhook did not take it: {why}")]
     Retry {
         /// What the receiver asked for.
@@ -179,12 +178,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tries_end_within_a_day() {
-        let waits: Vec<Duration> = (0..).map_while(wait_before).collect();
-        assert_eq!(waits.first(), Some(&Duration::ZERO));
-        assert!(waits.is_sorted());
-        let total: Duration = waits.iter().sum();
-        assert!(total < Duration::from_secs(24 * 3_600) && total > Duration::from_secs(20 * 3_600), "{total:?}");
+    fn tries_come_ever_later_and_end_within_a_day() {
+        let (mut age, mut waits) = (Duration::ZERO, Vec::new());
+        while let Some(wait) = wait_after(age) {
+            waits.push(wait);
+            age += wait;
+        }
+        assert_eq!(waits.len(), TRIES.len());
+        assert!(waits.windows(2).all(|pair| pair[0] <= pair[1] * 2), "{waits:?}");
+        assert!(age < Duration::from_secs(24 * 3_600) && age > Duration::from_secs(20 * 3_600), "{age:?}");
+    }
+
+    #[test]
+    fn a_new_owner_goes_on_where_the_last_one_was() {
+        assert_eq!(wait_after(Duration::from_secs(60)), Some(Duration::from_secs(300)));
+        assert_eq!(wait_after(Duration::from_secs(24 * 3_600)), None);
     }
 
     #[test]

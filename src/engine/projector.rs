@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::model::decision::JournalLine;
-use crate::model::ids::{Partition, Pos};
-use crate::model::input::Envelope;
+use crate::model::ids::{ConversationId, Partition, Pos};
 use crate::model::time::{Millis, Ms};
-use crate::record::{Line, LineId, Record, RecordError};
+use crate::record::{Line, LineId, Record, RecordError, StoredText};
 use crate::store::{Channel, JournalId, Store, StoreError};
 
-/// Journal lines taken at a time.
+/// Journal lines of a partition taken at a time.
 const LINES: usize = 500;
+
+/// Partitions whose journals are read at once.
+const AT_ONCE: usize = 8;
+
+/// Journal lines of all partitions in one transaction of the record: its fixed cost is shared, its memory bounded.
+const LINES_AT_ONCE: usize = 8_192;
 
 /// Copies journals into the record. Who owns a partition runs it for that partition.
 #[derive(Clone)]
@@ -56,6 +61,23 @@ impl Behind {
     }
 }
 
+/// What one round of copying came to.
+#[derive(Debug, Default)]
+pub struct Projected {
+    /// Lines copied, or found to have been copied.
+    pub lines: usize,
+    /// Partitions whose journals may have more.
+    pub more: Vec<Partition>,
+}
+
+/// What of a partition the store may forget once it is archived.
+struct End {
+    partition: Partition,
+    journal: JournalId,
+    decided: Pos,
+    retired: Vec<ConversationId>,
+}
+
 /// Why a piece of the journal was not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
@@ -83,17 +105,65 @@ impl Projector {
         Projector { store, record }
     }
 
-    /// Copies the next piece of a partition's journal; answers how many lines it had, 0 where there is nothing to do.
+    /// Copies the next piece of each partition's journal, in one transaction of the record.
     ///
-    /// It reads from the journal's beginning, not from the record's cursor: lines that were archived by a run that died
+    /// It reads from a journal's beginning, not from the record's cursor: lines that were archived by a run that died
     /// before it trimmed are skipped by the archive, and trimmed now with the logs they let go.
     ///
     /// # Errors
-    /// [`ProjectError`]; the same piece is taken again next time.
-    pub async fn project(&self, partition: Partition) -> Result<usize, ProjectError> {
+    /// [`ProjectError`]; the same pieces are taken again next time.
+    pub async fn project(&self, partitions: &[Partition]) -> Result<Projected, ProjectError> {
+        let mut projected = Projected::default();
+        let (mut pieces, mut ends) = (BTreeMap::new(), Vec::new());
+        for some in partitions.chunks(AT_ONCE) {
+            if projected.lines >= LINES_AT_ONCE {
+                projected.more.extend(some);
+                continue;
+            }
+            let mut reads = Vec::with_capacity(some.len());
+            for partition in some {
+                reads.push(self.lines(*partition));
+            }
+            for (partition, lines) in some.iter().zip(futures_util::future::try_join_all(reads).await?) {
+                projected.lines += lines.len();
+                if lines.len() >= LINES {
+                    projected.more.push(*partition);
+                }
+                let Some(last) = lines.last() else { continue };
+                ends.push(End {
+                    partition: *partition,
+                    journal: JournalId { epoch: last.id.epoch, n: last.id.n },
+                    decided: last.line.pos,
+                    retired: lines.iter().flat_map(|line| line.line.retired.iter().copied()).collect(),
+                });
+                pieces.insert(*partition, lines);
+            }
+        }
+        if pieces.is_empty() {
+            return Ok(projected);
+        }
+        let archived = self.record.archive_all(pieces).await?;
+        if archived.gaps > 0 || archived.lost > 0 {
+            tracing::warn!(gaps = archived.gaps, lost = archived.lost, "journals have gaps");
+        }
+        for dead in &archived.dead {
+            tracing::error!(line.id = %dead.id, input.id = %dead.input, "record refused a journal line");
+        }
+        let mut trims = Vec::with_capacity(ends.len());
+        for end in &ends {
+            trims.push(self.store.trim(end.partition, end.journal, end.decided, &end.retired));
+        }
+        futures_util::future::try_join_all(trims).await?;
+        // A hint: lists that missed it ask again soon.
+        if let Err(error) = self.store.publish(Channel::Record, Vec::new()).await {
+            tracing::debug!(%error, "record hint not published");
+        }
+        Ok(projected)
+    }
+
+    /// The next lines of a partition's journal, with their inputs.
+    async fn lines(&self, partition: Partition) -> Result<Vec<Line>, ProjectError> {
         let stored = self.store.journal(partition, JournalId::default(), LINES).await?;
-        let Some((end, _)) = stored.last() else { return Ok(0) };
-        let end = *end;
         let mut lines = Vec::with_capacity(stored.len());
         for (id, payload) in &stored {
             let id = LineId { epoch: id.epoch, n: id.n };
@@ -105,36 +175,22 @@ impl Projector {
             lines.push(Line { id, line, input: None });
         }
         self.add_inputs(partition, &mut lines).await?;
-        let retired: Vec<_> = lines.iter().flat_map(|line| line.line.retired.iter().copied()).collect();
-        let decided = lines.last().map(|line| line.line.pos).unwrap_or_default();
-        let archived = self.record.archive(partition, lines).await?;
-        if archived.gaps > 0 || archived.lost > 0 {
-            tracing::warn!(partition = partition.0, gaps = archived.gaps, lost = archived.lost, "journal has gaps");
-        }
-        for dead in &archived.dead {
-            tracing::error!(line.id = %dead.id, input.id = %dead.input, "record refused a journal line");
-        }
-        self.store.trim(partition, end, decided, &retired).await?;
-        // A hint: lists that missed it ask again soon.
-        if let Err(error) = self.store.publish(Channel::Record, Vec::new()).await {
-            tracing::debug!(%error, "record hint not published");
-        }
-        Ok(stored.len())
+        Ok(lines)
     }
 
     /// Reads the inputs that the lines name. One that is gone, or cannot be read, stays away.
     async fn add_inputs(&self, partition: Partition, lines: &mut [Line]) -> Result<(), StoreError> {
         let Some(first) = lines.iter().map(|line| line.line.pos).min() else { return Ok(()) };
         let Some(last) = lines.iter().map(|line| line.line.pos).max() else { return Ok(()) };
-        let mut found: BTreeMap<Pos, Envelope> = BTreeMap::new();
+        let mut found: BTreeMap<Pos, StoredText> = BTreeMap::new();
         let mut after = before(first);
         while after < last {
             let inputs = self.store.read(partition, after, LINES).await?;
             let Some(end) = inputs.last() else { break };
             after = end.pos;
             for input in inputs {
-                if let Ok(envelope) = serde_json::from_slice(&input.payload) {
-                    found.insert(input.pos, envelope);
+                if let Some(text) = StoredText::read(input.payload) {
+                    found.insert(input.pos, text);
                 }
             }
         }

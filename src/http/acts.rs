@@ -180,8 +180,10 @@ documented! {
         let (key, conversation) = caller(&parts, &headers, id)?;
         let body = fields::object(&headers, body, &parts.limits, &["client_id", "text"]).await?;
         let client_id = fields::required(&body, "client_id")?;
-        if client_id.len() > 64 || client_id.chars().any(char::is_control) {
-            return Err(ApiError::invalid("/client_id", "`client_id` may have 64 bytes, and no control characters."));
+        // As in chat: what a resent message is known by must not be short enough to come twice by chance.
+        let plain = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if !plain || !(16..=64).contains(&client_id.len()) {
+            return Err(ApiError::invalid("/client_id", "`client_id` is 16 to 64 letters, digits, `-` or `_`."));
         }
         let text = fields::required(&body, "text")?;
         let input = Input::OperatorSaid { conversation, operator: key.operator(), client_id, text };
@@ -216,8 +218,8 @@ documented! {
         (status = 400, description = "The body is wrong", body = Problem),
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not lead conversations", body = Problem),
-        (status = 404, description = "There is no such conversation or call", body = Problem),
-        (status = 409, description = "The call is not one that waits to be settled", body = Problem),
+        (status = 404, description = "There is no such conversation, or the call's id is none", body = Problem),
+        (status = 409, description = "No such call waits to be settled: it is known how it ended, or there was none", body = Problem),
         (status = 503, description = "The store is away or full", body = Problem),
     ),
     security(("key" = []))

@@ -238,7 +238,7 @@ fn tokens(characters: usize) -> u64 {
 
 fn asked(request: &Request) -> usize {
     let said = request.messages.iter().map(|message| match message {
-        super::Message::User(text) => text.chars().count(),
+        super::Message::System(text) | super::Message::User(text) => text.chars().count(),
         super::Message::Assistant(text, calls) => answered(text, calls),
         super::Message::Tool { content, .. } => content.chars().count(),
     });

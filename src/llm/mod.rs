@@ -46,6 +46,8 @@ pub struct Request {
 /// One message of the conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
+    /// From us, in the course of the conversation.
+    System(String),
     /// From the customer's side, or data for the model.
     User(String),
     /// From the assistant: words and calls.

@@ -113,6 +113,8 @@ impl OpenAi {
         let before = *dialect;
         dialect.completion_limit |= message.contains("max_completion_tokens");
         dialect.no_stream_options |= message.contains("stream_options");
+        let lower = message.to_lowercase();
+        dialect.one_system |= lower.contains("system") && (lower.contains("role") || lower.contains("message"));
         *dialect != before
     }
 

@@ -1,6 +1,8 @@
 //! The chat completions format on the wire: what is sent, and what is read of each chunk. Own types, because real
 //! servers are looser than the specification: anything may be null or missing.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -29,6 +31,8 @@ pub(super) struct Dialect {
     pub completion_limit: bool,
     /// It refuses `stream_options`.
     pub no_stream_options: bool,
+    /// It takes a `system` message only at the beginning.
+    pub one_system: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,7 +43,7 @@ struct StreamOptions {
 #[derive(Debug, Serialize)]
 struct Said<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Cow<'a, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Called<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,14 +81,18 @@ struct OfferedFunction<'a> {
 impl<'a> Body<'a> {
     /// The body for a request to this model.
     pub(super) fn new(model: &'a str, request: &'a Request, max_tokens: u32, dialect: Dialect) -> Body<'a> {
-        let said = |role, content| Said { role, content, tool_calls: Vec::new(), tool_call_id: None };
-        let system = Some(request.system.as_str()).filter(|text| !text.is_empty()).map(|text| said("system", text));
+        let said = |role, content: Cow<'a, str>| Said { role, content, tool_calls: Vec::new(), tool_call_id: None };
+        let system =
+            Some(request.system.as_str()).filter(|text| !text.is_empty()).map(|text| said("system", text.into()));
         let messages = request.messages.iter().map(|message| match message {
-            Message::User(text) => said("user", text),
+            // A fence that nobody else can write says whose words they are, where the role cannot.
+            Message::System(text) if dialect.one_system => said("user", format!("<note>\n{text}\n</note>").into()),
+            Message::System(text) => said("system", text.into()),
+            Message::User(text) => said("user", text.into()),
             Message::Assistant(text, calls) => {
-                Said { tool_calls: calls.iter().map(called).collect(), ..said("assistant", text) }
+                Said { tool_calls: calls.iter().map(called).collect(), ..said("assistant", text.into()) }
             }
-            Message::Tool { id, content } => Said { tool_call_id: Some(id), ..said("tool", content) },
+            Message::Tool { id, content } => Said { tool_call_id: Some(id), ..said("tool", content.into()) },
         });
         let (old, new) = if dialect.completion_limit { (None, Some(max_tokens)) } else { (Some(max_tokens), None) };
         Body {

@@ -68,6 +68,9 @@ pub struct Conversation {
     /// Counted since the assistant holds.
     #[serde(default)]
     pub counters: Counters,
+    /// The `seq` that the customer's rating was answered with: there is one, and no other counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rated: Option<u32>,
     /// The customer spoke last, so somebody owes an answer.
     #[serde(default)]
     pub unanswered: bool,
@@ -123,9 +126,24 @@ pub struct Preparing {
     pub facts: BTreeMap<String, Value>,
 }
 
-/// What a conversation keeps of a `client_id`: SipHash-1-3 with a zero key over its bytes. Stable for ever: it is stored.
-pub fn client_id_hash(client_id: &str) -> u64 {
+/// Who made up a `client_id`: two people who happen to take the same one do not get each other's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author<'a> {
+    /// The customer.
+    Customer,
+    /// A person of the company, by the id of [`Operator`].
+    Operator(&'a str),
+}
+
+/// What a conversation keeps of a `client_id`: SipHash-1-3 with a zero key over its bytes, behind those of an operator's id
+/// where one made it up. Stable for ever: it is stored.
+pub fn client_id_hash(author: Author<'_>, client_id: &str) -> u64 {
     let mut hasher = siphasher::sip::SipHasher13::new();
+    if let Author::Operator(id) = author {
+        hasher.write(id.as_bytes());
+        // Never in an id that a customer may send.
+        hasher.write(&[0]);
+    }
     hasher.write(client_id.as_bytes());
     hasher.finish()
 }
@@ -179,9 +197,35 @@ pub struct Turn {
     /// The call of this turn that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<CallId>,
+    /// Since when a write of it is under way: that time is not the turn's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_since: Option<Ms>,
+    /// Words of it may be on a screen that no entry has replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub half_told: bool,
+    /// Something happened that the answer on its way cannot know of: another turn follows it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// Calls of the last answer still to be made, in order, with their ids.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub rest: VecDeque<(CallId, Proposal)>,
+}
+
+impl Turn {
+    /// A turn that begins with this input.
+    pub fn new(id: Pos, deadline: Ms) -> Turn {
+        Turn {
+            id,
+            step: 1,
+            deadline,
+            generating: false,
+            call: None,
+            write_since: None,
+            half_told: false,
+            again: false,
+            rest: VecDeque::new(),
+        }
+    }
 }
 
 /// A call that is not settled.

@@ -54,3 +54,8 @@ pub enum Live {
 pub fn attempt_number(epoch: u64, step: u32, attempt: u32) -> u64 {
     epoch * 4_096 + u64::from(step.min(15)) * 256 + u64::from(attempt.min(255))
 }
+
+/// How many tries a step took, by the number of its last one.
+pub fn tries(attempt: u64) -> u64 {
+    attempt % 256
+}

@@ -11,6 +11,7 @@ pub mod entry;
 pub mod event;
 pub mod ids;
 pub mod index;
+pub mod inert;
 pub mod input;
 pub mod json;
 pub mod live;

@@ -1,40 +1,14 @@
 //! The archive: the journal's lines with their inputs, as committed. All else is computed from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Acquire, AnyConnection, Row};
 
+use super::line::{Line, LineId};
 use super::rows::{Cell, insert, int, number};
 use super::{Record, RecordError, rebuild, views};
 use crate::model::decision::JournalLine;
 use crate::model::ids::{ActorId, EventId, Partition, Pos};
-use crate::model::input::Envelope;
-
-/// The id of a journal line: `<epoch>-<n>`, `n` dense from 1 within an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct LineId {
-    /// The epoch of the owner that wrote it.
-    pub epoch: u64,
-    /// Counts its lines.
-    pub n: u64,
-}
-
-impl std::fmt::Display for LineId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.epoch, self.n)
-    }
-}
-
-/// A journal line with the input it came from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// Its id.
-    pub id: LineId,
-    /// What the input changed.
-    pub line: JournalLine,
-    /// The input; none where it cannot be read.
-    pub input: Option<Envelope>,
-}
 
 /// What became of lines given to the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,31 +69,111 @@ impl Record {
         state(&mut connection, partition).await.map_err(|e| self.failed(e))
     }
 
-    /// Archives lines in the order of the journal and brings the views up to date, in one transaction with the cursor.
-    /// Lines up to the cursor are known and skipped. A line that SQL refuses for its content is kept aside.
+    /// Archives lines of one partition: [`Record::archive_all`].
     ///
     /// # Errors
     /// The record's; nothing was written then.
     pub async fn archive(&self, partition: Partition, lines: Vec<Line>) -> Result<Archived, RecordError> {
+        self.archive_all(BTreeMap::from([(partition, lines)])).await
+    }
+
+    /// Archives lines of some partitions, each in the order of its journal, and brings the views up to date, in one
+    /// transaction with the cursors. Lines up to a cursor are known and skipped. A line that SQL refuses for its content
+    /// is kept aside.
+    ///
+    /// # Errors
+    /// The record's; nothing was written then.
+    pub async fn archive_all(&self, pieces: BTreeMap<Partition, Vec<Line>>) -> Result<Archived, RecordError> {
         let mut transaction = self.write().begin().await.map_err(|e| self.failed(e))?;
         let connection: &mut AnyConnection = &mut transaction;
-        lock(connection, partition).await.map_err(|e| self.failed(e))?;
-        let mut at = state(connection, partition).await.map_err(|e| self.failed(e))?;
-        let given = lines.len();
+        let partitions: Vec<Partition> = pieces.keys().copied().collect();
+        let mut states = lock(connection, &partitions).await.map_err(|e| self.failed(e))?;
         let mut answer = Archived::default();
-        let mut rest: Vec<Line> = lines.into_iter().filter(|line| line.id > at.cursor).collect();
-        answer.known = given - rest.len();
-        while let Some(epoch) = rest.first().map(|line| line.id.epoch) {
-            let end = rest.iter().position(|line| line.id.epoch != epoch).unwrap_or(rest.len());
-            let run: Vec<Line> = rest.drain(..end).collect();
-            self.archive_run(connection, partition, &mut at, run, &mut answer).await?;
+        let mut new = Vec::with_capacity(pieces.len());
+        for (partition, mut lines) in pieces {
+            let cursor = states.get(&partition).copied().unwrap_or_default().cursor;
+            let given = lines.len();
+            lines.retain(|line| line.id > cursor);
+            answer.known += given - lines.len();
+            new.push((partition, lines));
         }
-        at.gaps += answer.gaps;
-        at.lost += answer.lost;
-        at.refused += u64::try_from(answer.dead.len()).unwrap_or_default();
-        put_state(connection, partition, &at).await.map_err(|e| self.failed(e))?;
+        let plain = new.iter().all(|(partition, lines)| states.get(partition).is_some_and(|at| goes_on(at, lines)));
+        if plain {
+            // As it nearly always is: all at once, without savepoints, which cost a copy of each page that they touch.
+            match write(connection, &new).await.map_err(|e| self.failed(e)) {
+                Ok(()) => {
+                    for (partition, lines) in &new {
+                        if let (Some(at), Some(last)) = (states.get_mut(partition), lines.last()) {
+                            (at.cursor, at.pos) = (last.id, last.line.pos);
+                            answer.archived += lines.len();
+                        }
+                    }
+                }
+                Err(RecordError::Rejected(_)) => {
+                    transaction.rollback().await.map_err(|e| self.failed(e))?;
+                    return self.archive_with_care(new, answer.known).await;
+                }
+                Err(error) => return Err(error),
+            }
+        } else {
+            self.archive_runs(connection, new, &mut states, &mut answer).await?;
+        }
+        put_states(connection, &states).await.map_err(|e| self.failed(e))?;
         transaction.commit().await.map_err(|e| self.failed(e))?;
         Ok(answer)
+    }
+
+    /// Something of these lines was refused: the same, so that only this is left out.
+    async fn archive_with_care(
+        &self,
+        pieces: Vec<(Partition, Vec<Line>)>,
+        known: usize,
+    ) -> Result<Archived, RecordError> {
+        let mut transaction = self.write().begin().await.map_err(|e| self.failed(e))?;
+        let connection: &mut AnyConnection = &mut transaction;
+        let partitions: Vec<Partition> = pieces.iter().map(|(partition, _)| *partition).collect();
+        let mut states = lock(connection, &partitions).await.map_err(|e| self.failed(e))?;
+        let mut answer = Archived { known, ..Archived::default() };
+        self.archive_runs(connection, pieces, &mut states, &mut answer).await?;
+        put_states(connection, &states).await.map_err(|e| self.failed(e))?;
+        transaction.commit().await.map_err(|e| self.failed(e))?;
+        Ok(answer)
+    }
+
+    /// Archives epoch by epoch, each in a savepoint.
+    async fn archive_runs(
+        &self,
+        connection: &mut AnyConnection,
+        pieces: Vec<(Partition, Vec<Line>)>,
+        states: &mut BTreeMap<Partition, ArchiveState>,
+        answer: &mut Archived,
+    ) -> Result<(), RecordError> {
+        for (partition, mut rest) in pieces {
+            let at = states.entry(partition).or_default();
+            rest.retain(|line| line.id > at.cursor);
+            while let Some(epoch) = rest.first().map(|line| line.id.epoch) {
+                let end = rest.iter().position(|line| line.id.epoch != epoch).unwrap_or(rest.len());
+                let run: Vec<Line> = rest.drain(..end).collect();
+                self.archive_run(connection, partition, at, run, answer).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes lines, or nothing of them.
+    async fn try_write(
+        &self,
+        connection: &mut AnyConnection,
+        pieces: &[(Partition, Vec<Line>)],
+    ) -> Result<(), RecordError> {
+        let mut savepoint = connection.begin().await.map_err(|e| self.failed(e))?;
+        match write(&mut savepoint, pieces).await.map_err(|e| self.failed(e)) {
+            Ok(()) => savepoint.commit().await.map_err(|e| self.failed(e)),
+            Err(error) => {
+                savepoint.rollback().await.map_err(|e| self.failed(e))?;
+                Err(error)
+            }
+        }
     }
 
     /// Archives lines of one epoch.
@@ -135,22 +189,19 @@ impl Record {
         let (end, end_pos) = (last.id, last.line.pos);
         // The store went back: what was archived of inputs from here on was never committed as far as it knows.
         if first.id.epoch > at.cursor.epoch && first.line.pos <= at.pos {
-            answer.lost += self.forget_lost(connection, partition, first.id.epoch, first.line.pos).await?;
+            let lost = self.forget_lost(connection, partition, first.id.epoch, first.line.pos).await?;
+            (at.lost, answer.lost) = (at.lost + lost, answer.lost + lost);
         }
-        answer.gaps += gaps(at.cursor, &run);
-        let written = {
-            let mut savepoint = connection.begin().await.map_err(|e| self.failed(e))?;
-            match write(&mut savepoint, partition, &run).await.map_err(|e| self.failed(e)) {
-                Ok(()) => savepoint.commit().await.map_err(|e| self.failed(e)),
-                Err(error) => {
-                    savepoint.rollback().await.map_err(|e| self.failed(e))?;
-                    Err(error)
-                }
+        let missing = gaps(at.cursor, &run);
+        (at.gaps, answer.gaps) = (at.gaps + missing, answer.gaps + missing);
+        let count = run.len();
+        let piece = [(partition, run)];
+        match self.try_write(connection, &piece).await {
+            Ok(()) => answer.archived += count,
+            Err(RecordError::Rejected(_)) => {
+                let [(_, run)] = piece;
+                self.archive_singly(connection, partition, run, at, answer).await?;
             }
-        };
-        match written {
-            Ok(()) => answer.archived += run.len(),
-            Err(RecordError::Rejected(_)) => self.archive_singly(connection, partition, run, answer).await?,
             Err(error) => return Err(error),
         }
         (at.cursor, at.pos) = (end, end_pos);
@@ -163,22 +214,19 @@ impl Record {
         connection: &mut AnyConnection,
         partition: Partition,
         run: Vec<Line>,
+        at: &mut ArchiveState,
         answer: &mut Archived,
     ) -> Result<(), RecordError> {
         for line in run {
-            let mut savepoint = connection.begin().await.map_err(|e| self.failed(e))?;
-            let one = std::slice::from_ref(&line);
-            match write(&mut savepoint, partition, one).await.map_err(|e| self.failed(e)) {
-                Ok(()) => {
-                    savepoint.commit().await.map_err(|e| self.failed(e))?;
-                    answer.archived += 1;
-                }
+            let (id, input) = (line.id, EventId { partition, pos: line.line.pos });
+            let piece = [(partition, vec![line])];
+            match self.try_write(connection, &piece).await {
+                Ok(()) => answer.archived += 1,
                 Err(RecordError::Rejected(reason)) => {
-                    savepoint.rollback().await.map_err(|e| self.failed(e))?;
                     let reason = reason.replace('\0', "\u{fffd}");
-                    put_aside(connection, partition, &line, &reason).await.map_err(|e| self.failed(e))?;
-                    let input = EventId { partition, pos: line.line.pos };
-                    answer.dead.push(DeadLine { id: line.id, input, reason });
+                    put_aside(connection, &piece, &reason).await.map_err(|e| self.failed(e))?;
+                    at.refused += 1;
+                    answer.dead.push(DeadLine { id, input, reason });
                 }
                 Err(error) => return Err(error),
             }
@@ -250,16 +298,28 @@ fn gaps(cursor: LineId, run: &[Line]) -> u64 {
     missing
 }
 
-/// One projector at a time: whoever comes second waits for this row.
-async fn lock(connection: &mut AnyConnection, partition: Partition) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "insert into archive_cursor (part, epoch, n, pos_ms, pos_n, gaps, lost, refused) values ($1, 0, 0, 0, 0, 0, 0, 0) \
-         on conflict (part) do update set part = excluded.part",
-    )
-    .bind(i64::from(partition.0))
-    .execute(connection)
-    .await
-    .map(drop)
+/// Whether these lines are of one epoch and follow what was archived, without a gap.
+fn goes_on(at: &ArchiveState, lines: &[Line]) -> bool {
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return true };
+    first.id.epoch == last.id.epoch
+        && (first.id.epoch == at.cursor.epoch || first.line.pos > at.pos)
+        && gaps(at.cursor, lines) == 0
+}
+
+/// One projector at a time: whoever comes second waits for these rows. Answers them; in the order of partitions, so that
+/// two never wait for each other.
+async fn lock(
+    connection: &mut AnyConnection,
+    partitions: &[Partition],
+) -> Result<BTreeMap<Partition, ArchiveState>, sqlx::Error> {
+    let zeros = |partition: &Partition| state_cells(*partition, &ArchiveState::default());
+    let suffix = "on conflict (part) do update set part = excluded.part";
+    insert(connection, "archive_cursor", &STATE, partitions.iter().map(zeros).collect(), suffix).await?;
+    let mut states = BTreeMap::new();
+    for partition in partitions {
+        states.insert(*partition, state(connection, *partition).await?);
+    }
+    Ok(states)
 }
 
 async fn state(connection: &mut AnyConnection, partition: Partition) -> Result<ArchiveState, sqlx::Error> {
@@ -278,41 +338,53 @@ async fn state(connection: &mut AnyConnection, partition: Partition) -> Result<A
     })
 }
 
-async fn put_state(connection: &mut AnyConnection, partition: Partition, at: &ArchiveState) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update archive_cursor set epoch = $2, n = $3, pos_ms = $4, pos_n = $5, gaps = $6, lost = $7, refused = $8 \
-         where part = $1",
-    )
-    .bind(i64::from(partition.0))
-    .bind(int(at.cursor.epoch))
-    .bind(int(at.cursor.n))
-    .bind(int(at.pos.ms))
-    .bind(i64::from(at.pos.n))
-    .bind(int(at.gaps))
-    .bind(int(at.lost))
-    .bind(int(at.refused))
-    .execute(connection)
-    .await
-    .map(drop)
+/// The columns of a cursor.
+const STATE: [&str; 8] = ["part", "epoch", "n", "pos_ms", "pos_n", "gaps", "lost", "refused"];
+
+fn state_cells(partition: Partition, at: &ArchiveState) -> Vec<Cell> {
+    vec![
+        Cell::Int(i64::from(partition.0)),
+        Cell::Int(int(at.cursor.epoch)),
+        Cell::Int(int(at.cursor.n)),
+        Cell::Int(int(at.pos.ms)),
+        Cell::Int(i64::from(at.pos.n)),
+        Cell::Int(int(at.gaps)),
+        Cell::Int(int(at.lost)),
+        Cell::Int(int(at.refused)),
+    ]
 }
 
-async fn write(connection: &mut AnyConnection, partition: Partition, lines: &[Line]) -> Result<(), sqlx::Error> {
+async fn put_states(
+    connection: &mut AnyConnection,
+    states: &BTreeMap<Partition, ArchiveState>,
+) -> Result<(), sqlx::Error> {
+    let rows = states.iter().map(|(partition, at)| state_cells(*partition, at)).collect();
+    let suffix = "on conflict (part) do update set epoch = excluded.epoch, n = excluded.n, pos_ms = excluded.pos_ms, \
+                  pos_n = excluded.pos_n, gaps = excluded.gaps, lost = excluded.lost, refused = excluded.refused";
+    insert(connection, "archive_cursor", &STATE, rows, suffix).await
+}
+
+async fn write(connection: &mut AnyConnection, pieces: &[(Partition, Vec<Line>)]) -> Result<(), sqlx::Error> {
     let columns = ["part", "epoch", "n", "pos_ms", "pos_n", "actor", "line", "input"];
-    let rows = lines.iter().map(|line| cells(partition, line)).collect();
+    let rows = pieces.iter().flat_map(|(partition, lines)| lines.iter().map(|line| cells(*partition, line))).collect();
     insert(connection, "archive_line", &columns, rows, "").await?;
-    views::apply(connection, partition, lines).await
+    views::apply(connection, pieces).await
 }
 
 async fn put_aside(
     connection: &mut AnyConnection,
-    partition: Partition,
-    line: &Line,
+    pieces: &[(Partition, Vec<Line>)],
     reason: &str,
 ) -> Result<(), sqlx::Error> {
     let columns = ["part", "epoch", "n", "pos_ms", "pos_n", "actor", "line", "input", "reason"];
-    let mut row = cells(partition, line);
-    row.push(Cell::Text(reason.to_owned()));
-    insert(connection, "archive_refused", &columns, vec![row], "").await
+    let row = |partition: &Partition, line: &Line| {
+        let mut row = cells(*partition, line);
+        row.push(Cell::Text(reason.to_owned()));
+        row
+    };
+    let rows =
+        pieces.iter().flat_map(|(partition, lines)| lines.iter().map(move |line| row(partition, line))).collect();
+    insert(connection, "archive_refused", &columns, rows, "").await
 }
 
 /// The columns of a line. Of an erase only that it happened: it names nobody.
@@ -322,7 +394,11 @@ fn cells(partition: Partition, line: &Line) -> Vec<Cell> {
             JournalLine { pos: line.line.pos, revision: line.line.revision, erased: true, ..nothing(line.line.pos) };
         (None, json(&bare), None)
     } else {
-        (line.line.actor.as_ref().map(ToString::to_string), json(&line.line), line.input.as_ref().map(json))
+        (
+            line.line.actor.as_ref().map(ToString::to_string),
+            json(&line.line),
+            line.input.as_ref().map(|input| input.as_str().to_owned()),
+        )
     };
     vec![
         Cell::Int(i64::from(partition.0)),

@@ -8,8 +8,10 @@ mod archive;
 mod conversations;
 mod customers;
 mod events;
+mod line;
 mod page;
 mod rebuild;
+mod recorded;
 mod rows;
 mod schema;
 mod sessions;
@@ -23,19 +25,22 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 
 pub use accounts::{Account, NewAccount, Role};
-pub use archive::{ArchiveState, Archived, DeadLine, Line, LineId};
+pub use archive::{ArchiveState, Archived, DeadLine};
 pub use conversations::{ConversationFilter, LastWords, Listed, View, ViewCounts};
 pub use customers::{CustomerView, Known};
 pub use events::{EventFilter, EventRow, EventStatus, EventView, VerdictCount};
+pub use line::{Line, LineId, StoredText};
 pub use page::Page;
+pub use recorded::{Named, Recorded};
 pub use sessions::{AuditRow, Session};
 
 /// How many password hashes may be computed at a time; each takes 19 MiB.
 const HASHING: usize = 2;
 
 /// For SQLite. `full`: the store forgets what the archive has, so a commit must be on the disk. `secure_delete`: what is
-/// erased is overwritten.
+/// erased is overwritten. `wal_autocheckpoint`: at 32 MiB, so that a page which many events touch goes to the file once.
 const PRAGMAS: &str = "pragma busy_timeout = 10000; pragma journal_mode = wal; pragma synchronous = full; \
+                       pragma wal_autocheckpoint = 8192; \
                        pragma secure_delete = on; pragma cache_size = -16000; pragma temp_store = memory;";
 
 /// Why the record did not do what it was asked.
@@ -101,13 +106,19 @@ impl Record {
     /// [`RecordError::Address`], [`RecordError::Away`], and [`RecordError::Newer`] or [`RecordError::Corrupt`] where
     /// going on would lose something.
     pub async fn open(url: &str, data: &Path) -> Result<Record, RecordError> {
+        let record = Record::connect(url, data).await?;
+        schema::migrate(record.write(), record.place()).await?;
+        Ok(record)
+    }
+
+    /// Opens the record as it is.
+    async fn connect(url: &str, data: &Path) -> Result<Record, RecordError> {
         sqlx::any::install_default_drivers();
         let inner = match url.strip_prefix("sqlite:") {
             Some(file) => open_sqlite(file, data).await?,
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => open_postgres(url).await?,
             None => return Err(RecordError::Address(url.split("://").next().unwrap_or_default().to_owned())),
         };
-        schema::migrate(&inner.write, &inner.place).await?;
         Ok(Record { inner: Arc::new(inner) })
     }
 

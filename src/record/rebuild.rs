@@ -2,7 +2,7 @@
 
 use sqlx::{AnyConnection, Row};
 
-use super::archive::{Line, LineId};
+use super::line::{Line, LineId, StoredText};
 use super::rows::{int, number};
 use super::views::apply;
 use super::{Record, RecordError};
@@ -120,7 +120,7 @@ impl Record {
             let Some(last) = lines.last() else { return Ok(done) };
             after = last.id;
             done += u64::try_from(lines.len()).unwrap_or_default();
-            apply(connection, partition, &lines).await.map_err(|e| self.failed(e))?;
+            apply(connection, &[(partition, lines)]).await.map_err(|e| self.failed(e))?;
             progress(done);
         }
     }
@@ -156,7 +156,12 @@ impl Record {
             let input: Option<String> = row.try_get(3).map_err(|e| self.failed(e))?;
             let wrong = |e: serde_json::Error| self.corrupt(format!("line {partition}/{id} of the archive: {e}"));
             let line: JournalLine = serde_json::from_str(&line).map_err(wrong)?;
-            let input = input.map(|text| serde_json::from_str(&text)).transpose().map_err(wrong)?;
+            let input = match input {
+                None => None,
+                Some(text) => Some(StoredText::read(text.into_bytes()).ok_or_else(|| {
+                    self.corrupt(format!("the input of line {partition}/{id} of the archive cannot be read"))
+                })?),
+            };
             lines.push(Line { id, line, input });
         }
         Ok(lines)

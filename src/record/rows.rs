@@ -1,13 +1,21 @@
-//! Many rows in one statement, with parameters that both SQLite and PostgreSQL read.
+//! Many rows in one statement, on SQLite and on PostgreSQL.
 
 use std::fmt::Write;
 
 use sqlx::any::AnyArguments;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
-/// Parameters of one statement. SQLite would take 32,766, but finds the name of each by walking through all of them:
-/// with 4,000 that was three quarters of the time.
-const MOST_PARAMETERS: usize = 256;
+/// Rows of one statement, most first. Few sizes, so that each is prepared once and kept.
+const SIZES: [usize; 4] = [256, 32, 4, 1];
+
+/// How a database writes its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parameters {
+    /// `$1`, `$2`, …: PostgreSQL.
+    Numbered,
+    /// `?`: SQLite also reads `$1`, but as a name that it finds by walking through all of them, for each.
+    Plain,
+}
 
 /// A value of a column.
 #[derive(Debug, Clone)]
@@ -40,15 +48,12 @@ pub(super) async fn insert(
     rows: Vec<Vec<Cell>>,
     suffix: &str,
 ) -> Result<(), sqlx::Error> {
-    let most = (MOST_PARAMETERS / columns.len().max(1)).max(1);
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let chunk: Vec<Vec<Cell>> = rows.by_ref().take(most).collect();
-        // Only full chunks are worth keeping prepared.
-        let keep = chunk.len() == most || chunk.len() == 1;
-        let sql = statement(table, columns, chunk.len(), suffix);
-        let mut query = sqlx::query::<Any>(AssertSqlSafe(sql)).persistent(keep);
-        for cell in chunk.into_iter().flatten() {
+    let parameters = if connection.backend_name() == "SQLite" { Parameters::Plain } else { Parameters::Numbered };
+    let mut rows = rows.into_iter();
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= rows.len()) {
+        let sql = statement(table, columns, size, suffix, parameters);
+        let mut query = sqlx::query::<Any>(AssertSqlSafe(sql));
+        for cell in rows.by_ref().take(size).flatten() {
             query = bind(query, cell);
         }
         query.execute(&mut *connection).await?;
@@ -69,16 +74,19 @@ pub(super) fn bind(
     }
 }
 
-fn statement(table: &str, columns: &[&str], rows: usize, suffix: &str) -> String {
+fn statement(table: &str, columns: &[&str], rows: usize, suffix: &str, parameters: Parameters) -> String {
     let mut sql = format!("insert into {table} ({}) values ", columns.join(", "));
     let mut parameter = 0;
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ", (" });
         for column in 0..columns.len() {
             parameter += 1;
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to memory does not fail.
-            let _ = write!(sql, "{comma}${parameter}");
+            sql.push_str(if column == 0 { "" } else { ", " });
+            match parameters {
+                Parameters::Plain => sql.push('?'),
+                // Writing to memory does not fail.
+                Parameters::Numbered => drop(write!(sql, "${parameter}")),
+            }
         }
         sql.push(')');
     }
@@ -93,9 +101,14 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_through_all_rows() {
+        let suffix = "on conflict (a) do nothing";
         assert_eq!(
-            statement("t", &["a", "b"], 2, "on conflict (a) do nothing"),
+            statement("t", &["a", "b"], 2, suffix, Parameters::Numbered),
             "insert into t (a, b) values ($1, $2), ($3, $4) on conflict (a) do nothing"
+        );
+        assert_eq!(
+            statement("t", &["a", "b"], 2, suffix, Parameters::Plain),
+            "insert into t (a, b) values (?, ?), (?, ?) on conflict (a) do nothing"
         );
     }
 }

@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
 
-use super::archive::{Line, json};
+use super::archive::json;
+use super::line::{EventHead, Line, StoredText};
 use super::rebuild::{forget, forget_lines};
 use super::rows::{Cell, insert, int};
 use crate::model::decision::{GoalReached, Judged, Summary, SummaryState};
 use crate::model::entry::{Kind, Logged};
-use crate::model::event::Event;
 use crate::model::ids::{ActorId, ConversationId, EventId, Partition};
-use crate::model::input::Body;
 
 /// What some lines come to, each row once.
 #[derive(Default)]
@@ -38,19 +37,20 @@ struct Last {
 /// Brings the views up to date with lines, in order.
 pub(super) async fn apply(
     connection: &mut AnyConnection,
-    partition: Partition,
-    lines: &[Line],
+    pieces: &[(Partition, Vec<Line>)],
 ) -> Result<(), sqlx::Error> {
     let mut changes = Changes::default();
-    for line in lines {
-        if line.line.erased {
+    for (partition, lines) in pieces {
+        for line in lines {
+            if !line.line.erased {
+                changes.add(*partition, line);
+                continue;
+            }
             std::mem::take(&mut changes).write(connection).await?;
             if let Some(actor) = &line.line.actor {
                 forget(connection, actor).await?;
-                forget_lines(connection, partition, actor, line.id).await?;
+                forget_lines(connection, *partition, actor, line.id).await?;
             }
-        } else {
-            changes.add(partition, line);
         }
     }
     changes.write(connection).await
@@ -59,7 +59,7 @@ pub(super) async fn apply(
 impl Changes {
     fn add(&mut self, partition: Partition, line: &Line) {
         let id = EventId { partition, pos: line.line.pos };
-        if let Some(Body::Event(event)) = line.input.as_ref().map(|input| &input.body) {
+        if let Some(event) = line.input.as_ref().and_then(StoredText::event) {
             self.events.insert(id, event_cells(id, line, event));
         }
         for judged in &line.line.verdicts {
@@ -193,7 +193,7 @@ impl Changes {
     }
 }
 
-fn event_cells(id: EventId, line: &Line, event: &Event) -> Vec<Cell> {
+fn event_cells(id: EventId, line: &Line, event: &EventHead) -> Vec<Cell> {
     let customer = event.customer.as_ref().or(line.line.actor.as_ref());
     vec![
         Cell::Text(id.to_string()),

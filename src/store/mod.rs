@@ -153,7 +153,8 @@ pub struct Batch {
     pub journal_from: u64,
     /// Dead letters: the input's position and the payload; of inputs that this batch decides, in order, each once.
     pub dead: Vec<(Pos, Vec<u8>)>,
-    /// Conversations whose logs are to be deleted (erase).
+    /// Conversations whose logs are to be deleted, with the effects that are pending for them: keys that begin with the
+    /// conversation's id and a slash (erase).
     pub forget: Vec<ConversationId>,
     /// Hints to publish once it is applied, in order.
     pub hints: Vec<(Channel, Vec<u8>)>,

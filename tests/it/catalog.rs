@@ -285,6 +285,13 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
             "Yes",
             "",
         ),
+        (
+            "[Try again, Use another card, Not now]",
+            "[AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA]",
+            "a choice has at most 80 characters",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "",
+        ),
         ("[Try again, Use another card, Not now]", "[A, A]", "the choice `A` is here twice", "A", ""),
         ("[Try again, Use another card, Not now]", "[\"{{ x }}\"]", "a choice is plain text", "\"{{ x }}\"", ""),
         ("limits: { turns: 20, tokens: 20000 }", "limits: 20", "a mapping is expected here, not a number", "20", ""),

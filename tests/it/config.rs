@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use beckon::config::{Config, ConfigMistake, DEFAULTS, Flag, Input, Secrets, load, print, run_check};
+use beckon::http::dashboard::Front;
 use beckon::model::time::Millis;
 
 const SHOP: &str = r#"
@@ -62,6 +63,14 @@ fn told(file: &str, more: &[(&str, &str)]) -> String {
 
 fn shown(mistakes: &[ConfigMistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_proxy_is_believed_only_where_the_configuration_says_that_there_is_one() {
+    assert_eq!(good("", &[]).dashboard.front, Front::Nothing);
+    let behind = good("[dashboard]\nproxy = true\nsession = \"8h\"", &[]).dashboard;
+    assert_eq!((behind.front, behind.session), (Front::Proxy, Millis::hours(8)));
+    assert!(told("[dashboard]\nproxy = \"yes\"", &[]).contains("dashboard.proxy"));
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Office {
     }
 
     pub async fn project(&self) -> usize {
-        self.projector.project(self.partition).await.unwrap()
+        self.projector.project(&[self.partition]).await.unwrap().lines
     }
 
     /// A declined card opened a conversation that waits for a person; a charge of it has an unknown end.
@@ -879,8 +879,8 @@ async fn while_the_record_is_away_nothing_is_forgotten_and_it_catches_up() {
         office.happens(Body::Tick, |pos| JournalLine { entries: vec![said], ..office.line(pos) }).await;
     }
     let broken = Projector::new(office.store.clone(), away);
-    assert!(broken.project(office.partition).await.is_err());
-    assert!(broken.project(office.partition).await.is_err());
+    assert!(broken.project(&[office.partition]).await.is_err());
+    assert!(broken.project(&[office.partition]).await.is_err());
     assert_eq!(office.store.fill().await.unwrap()[&office.partition].journal, 3);
     assert_eq!(office.project().await, 3);
     assert_eq!(office.record.entries(id, 0, 10).await.unwrap().len(), 3);

@@ -230,6 +230,7 @@ async fn answers_that_are_no_streams_are_broken() {
     let scripts = [
         vec![Step::Send(capture("plain.http"))],
         vec![Step::Send(capture("tool_forced.http"))],
+        vec![Step::Send(capture("json_object_schema.http"))],
         status("200 OK", "content-type: text/html; charset=utf-8\r\n", html),
         status("200 OK", "", html),
         status("200 OK", "content-type: text/event-stream\r\n", ""),
@@ -582,6 +583,22 @@ async fn a_parameter_that_a_server_refuses_is_left_out_from_then_on() {
     assert_eq!(bodies[0]["max_tokens"], json!(200));
     assert_eq!(bodies[3]["max_completion_tokens"], json!(200));
     assert!(bodies[3].get("max_tokens").is_none() && bodies[3].get("stream_options").is_none());
+
+    // A server whose chat template takes one system message, and says so.
+    let template = r#"{"error":{"message":"System message must be at the beginning."}}"#;
+    let hi = stream_of(&[delta(json!({ "content": "Hi" })), end("stop")]);
+    let mut strict = serve(vec![status("400 Bad Request", json, template), hi]).await;
+    let model = OpenAi::new(settings(&strict.url)).unwrap();
+    let mut request = question();
+    request.messages.insert(0, Message::System("It is late.".to_owned()));
+    assert_eq!(ask(&model, &request).await.0.unwrap().text, "Hi");
+    let roles = |body: &Value| -> Vec<Value> {
+        body["messages"].as_array().unwrap().iter().map(|message| message["role"].clone()).collect()
+    };
+    let (first, second) = (strict.requests.recv().await.unwrap().1, strict.requests.recv().await.unwrap().1);
+    assert_eq!(roles(&first)[..2], [json!("system"), json!("system")]);
+    assert_eq!(roles(&second)[..2], [json!("system"), json!("user")]);
+    assert_eq!(second["messages"][1]["content"], "<note>\nIt is late.\n</note>");
 
     let stubborn = serve(vec![refused]).await;
     let model = OpenAi::new(settings(&stubborn.url)).unwrap();

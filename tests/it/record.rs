@@ -7,7 +7,8 @@ use beckon::model::ids::{ActorId, ConversationId, EntryId, EventId, Partition, P
 use beckon::model::input::{Body, Envelope, Operator, To};
 use beckon::model::time::{Millis, Ms};
 use beckon::record::{
-    AuditRow, ConversationFilter, EventFilter, EventStatus, Line, LineId, NewAccount, Record, RecordError, Role, View,
+    AuditRow, ConversationFilter, EventFilter, EventStatus, Line, LineId, NewAccount, Record, RecordError, Role,
+    StoredText, View,
 };
 use beckon::secret::Secret;
 use serde_json::{Map, json};
@@ -87,7 +88,7 @@ pub fn event_line(n: u64, customer: &str, kind: &str) -> Line {
     Line {
         id: LineId { epoch: 1, n },
         line: empty_line(n, Some(actor.clone())),
-        input: Some(Envelope { to: To::Actor(actor), body: Body::Event(Box::new(event)) }),
+        input: Some(StoredText::from(&Envelope { to: To::Actor(actor), body: Body::Event(Box::new(event)) })),
     }
 }
 
@@ -358,7 +359,7 @@ async fn an_erased_customer_leaves_nothing() {
     let mut erase = Line {
         id: LineId { epoch: 1, n: 7 },
         line: empty_line(7, Some(actor.clone())),
-        input: Some(Envelope { to: To::Actor(actor.clone()), body: Body::Erase }),
+        input: Some(StoredText::from(&Envelope { to: To::Actor(actor.clone()), body: Body::Erase })),
     };
     erase.line.erased = true;
     record.archive(PARTITION, vec![erase]).await.unwrap();

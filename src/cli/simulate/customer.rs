@@ -1,6 +1,5 @@
-//! A customer of the simulation: a socket, a token, eyes on the numbers of entries.
+//! A customer of the simulation: a socket, a token, eyes on what comes.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,24 +12,24 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use super::watch::{Seen, Watch};
+
 /// One customer on one socket.
 pub struct Customer {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     user: String,
-    last_seq: BTreeMap<String, u64>,
+    watch: Watch,
 }
 
-/// What a customer met.
+/// How long a customer waited.
 #[derive(Debug, Default)]
 pub struct Met {
     /// From sending the event to `opened`.
     pub opened_after: Option<Duration>,
     /// From sending words to the first delta, or to the answer where it came whole.
     pub first_word_after: Option<Duration>,
-    /// How many conversations opened.
-    pub openings: usize,
-    /// Entries whose number was not the next.
-    pub misnumbered: usize,
+    /// From sending the event to the same.
+    pub event_to_word: Option<Duration>,
 }
 
 impl Customer {
@@ -47,7 +46,7 @@ impl Customer {
         }
         let config = WebSocketConfig::default().read_buffer_size(4 * 1_024).write_buffer_size(0);
         let (socket, _) = connect_async_with_config(request, Some(config), true).await?;
-        let mut customer = Customer { socket, user: user.to_owned(), last_seq: BTreeMap::new() };
+        let mut customer = Customer { socket, user: user.to_owned(), watch: Watch::default() };
         let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() + 3_600;
         let token = jsonwebtoken::encode(
             &jsonwebtoken::Header::default(),
@@ -78,49 +77,42 @@ impl Customer {
         let mut met = Met::default();
         let mut said: Option<(Instant, String)> = None;
         while let Some(frame) = self.next(ends).await? {
-            match frame.get("type").and_then(Value::as_str) {
-                Some("opened") => {
-                    met.openings += 1;
+            match self.watch.take(&frame) {
+                Seen::Opened(id) => {
                     met.opened_after.get_or_insert_with(|| sent.elapsed());
-                    let conversation = frame.get("conversation").cloned().unwrap_or_default();
-                    let id = text(&conversation, "id");
-                    for entry in conversation.get("entries").and_then(Value::as_array).into_iter().flatten() {
-                        met.misnumbered += self.count(&id, entry);
-                    }
                     let Some(words) = words else { break };
                     let client_id = format!("simulate-{:032x}", rand::random::<u128>());
                     let say = json!({ "type": "say", "client_id": client_id, "conversation_id": id, "text": words });
                     said = Some((Instant::now(), id));
                     self.send(say).await?;
                 }
-                Some("delta") => {
-                    if let Some((at, _)) = &said {
-                        met.first_word_after.get_or_insert_with(|| at.elapsed());
-                    }
-                }
-                Some("entry") => {
-                    let id = text(&frame, "conversation_id");
-                    met.misnumbered += self.count(&id, &frame);
-                    let answers = text(&frame, "by") == "assistant" && text(&frame, "kind") == "message";
-                    if let Some((at, of)) = &said
-                        && answers
-                        && *of == id
-                    {
-                        met.first_word_after.get_or_insert_with(|| at.elapsed());
+                Seen::Words { conversation, whole } => {
+                    let Some((at, _)) = said.as_ref().filter(|(_, of)| *of == conversation) else { continue };
+                    met.first_word_after.get_or_insert_with(|| at.elapsed());
+                    met.event_to_word.get_or_insert_with(|| sent.elapsed());
+                    if whole {
                         break;
                     }
                 }
-                _ => {}
+                Seen::Pong | Seen::Other => {}
             }
         }
         Ok(met)
     }
 
-    /// 1 where the entry's number is not the next of its conversation.
-    fn count(&mut self, conversation: &str, entry: &Value) -> usize {
-        let seq = entry.get("seq").and_then(Value::as_u64).unwrap_or_default();
-        let last = self.last_seq.insert(conversation.to_owned(), seq).unwrap_or_default();
-        usize::from(seq != last + 1)
+    /// Reads on until all that the server had for this socket has come; answers everything that was counted on it.
+    ///
+    /// # Errors
+    /// Where the socket breaks.
+    pub async fn leave(mut self, patience: Duration) -> anyhow::Result<Watch> {
+        self.send(json!({ "type": "ping" })).await?;
+        let ends = Instant::now() + patience;
+        while let Some(frame) = self.next(ends).await? {
+            if self.watch.take(&frame) == Seen::Pong {
+                return Ok(self.watch);
+            }
+        }
+        bail!("no pong within {patience:?}")
     }
 
     async fn send(&mut self, frame: Value) -> anyhow::Result<()> {
@@ -138,8 +130,4 @@ impl Customer {
             }
         }
     }
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }

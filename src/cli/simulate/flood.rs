@@ -19,7 +19,12 @@ struct Counts {
     refused: AtomicU64,
     pushed_back: AtomicU64,
     times: Mutex<Times>,
+    /// Ids of accepted events to look up afterwards: the last of some requests.
+    ids: Mutex<Vec<String>>,
 }
+
+/// The most events looked up after the flood.
+const LOOK_UP: usize = 500;
 
 /// Floods the server, then waits until everything is archived.
 ///
@@ -32,6 +37,7 @@ pub async fn run(simulate: &Simulate, client: &Arc<Client>) -> anyhow::Result<Fl
         refused: AtomicU64::new(0),
         pushed_back: AtomicU64::new(0),
         times: Mutex::new(Times::new()?),
+        ids: Mutex::new(Vec::new()),
     });
     let run = format!("{:x}", rand::random::<u64>());
     let begun = Instant::now();
@@ -63,6 +69,10 @@ pub async fn run(simulate: &Simulate, client: &Arc<Client>) -> anyhow::Result<Fl
     bar.set_message("waiting until everything is decided and archived");
     settle(client).await?;
     let settled = begun.elapsed();
+    bar.set_message("looking some of them up");
+    let ids = std::mem::take(&mut *counts.ids.lock().await);
+    let looked_up = ids.len() as u64;
+    let lost = lost(client, ids).await;
     bar.finish_and_clear();
     let accepted = counts.accepted.load(Ordering::Relaxed);
     let per_second = |took: Duration| accepted as f64 / took.as_secs_f64();
@@ -70,11 +80,23 @@ pub async fn run(simulate: &Simulate, client: &Arc<Client>) -> anyhow::Result<Fl
     Ok(Flood {
         accepted,
         refused: counts.refused.load(Ordering::Relaxed),
+        lost,
+        looked_up,
         pushed_back: counts.pushed_back.load(Ordering::Relaxed),
         accepted_per_second: per_second(took),
         sustained_per_second: per_second(settled),
         request,
     })
+}
+
+/// How many of these events the server does not know as decided; one that it does not know at all is an error to it.
+async fn lost(client: &Client, ids: Vec<String>) -> u64 {
+    let mut lost = 0;
+    for id in ids {
+        let event = client.get(&format!("/v1/events/{id}")).await.unwrap_or_default();
+        lost += u64::from(event.get("status").and_then(Value::as_str) != Some("decided"));
+    }
+    lost
 }
 
 async fn send(
@@ -109,6 +131,14 @@ async fn send(
                     counts.accepted.fetch_add(accepted, Ordering::Relaxed);
                     counts.refused.fetch_add((batch as u64).saturating_sub(accepted), Ordering::Relaxed);
                     counts.times.lock().await.add(sent.elapsed());
+                    let results = answer.get("results").and_then(Value::as_array);
+                    let last = results.and_then(|results| results.last()?.get("event")?.as_str());
+                    let mut ids = counts.ids.lock().await;
+                    if ids.len() < LOOK_UP
+                        && let Some(id) = last
+                    {
+                        ids.push(id.to_owned());
+                    }
                     break;
                 }
             }

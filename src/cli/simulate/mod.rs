@@ -7,6 +7,7 @@ mod customer;
 mod flood;
 mod openings;
 mod report;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,8 @@ pub struct Stages {
     pub dead: u64,
 }
 
-/// Drives the server; answers whether nothing was lost or doubled.
+/// Drives the server; answers whether nothing was lost or doubled, by what came on the sockets and by what the server has
+/// on record afterwards.
 ///
 /// # Errors
 /// Where the server cannot be driven at all.

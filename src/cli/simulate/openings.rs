@@ -8,9 +8,10 @@ use futures_util::stream::{self, StreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::Simulate;
 use super::customer::{Customer, Met};
 use super::report::{Openings, Times};
+use super::watch::Watch;
+use super::{Simulate, settle};
 use crate::cli::client::{Client, Posted};
 
 /// How long an opening or an answer may take before it counts as lost.
@@ -58,17 +59,23 @@ pub async fn run(simulate: &Simulate, identity_key: &str, client: &Arc<Client>) 
         doubled: 0,
         misnumbered: 0,
         unanswered: 0,
+        unrecorded: 0,
         accept: super::report::Percentiles::default(),
         opened_after: super::report::Percentiles::default(),
         first_word_after: super::report::Percentiles::default(),
+        event_to_word: super::report::Percentiles::default(),
     };
-    let (mut accept, mut opened_after, mut first_word) = (Times::new()?, Times::new()?, Times::new()?);
+    let (mut accept, mut opened_after) = (Times::new()?, Times::new()?);
+    let (mut first_word, mut event_to_word) = (Times::new()?, Times::new()?);
+    let mut customers = Vec::with_capacity(wanted);
     for met in running {
-        let (accepted, met) = met.await??;
+        let (accepted, met, customer) = met.await??;
+        customers.push(customer);
         accept.add(accepted);
         openings.opened += usize::from(met.opened_after.is_some());
-        openings.doubled += met.openings.saturating_sub(1);
-        openings.misnumbered += met.misnumbered;
+        if let Some(after) = met.event_to_word {
+            event_to_word.add(after);
+        }
         if let Some(after) = met.opened_after {
             opened_after.add(after);
         }
@@ -79,11 +86,28 @@ pub async fn run(simulate: &Simulate, identity_key: &str, client: &Arc<Client>) 
         }
     }
     bar.finish_and_clear();
+    settle(client).await?;
+    let leaving = customers.into_iter().map(|customer| count(client, customer));
+    for counted in stream::iter(leaving).buffer_unordered(16).collect::<Vec<_>>().await {
+        let (watch, recorded) = counted?;
+        openings.doubled += watch.openings.max(recorded).saturating_sub(1);
+        openings.misnumbered += watch.misnumbered;
+        openings.unrecorded += usize::from(recorded == 0);
+    }
     drop(idle);
     openings.accept = accept.percentiles();
     openings.opened_after = opened_after.percentiles();
     openings.first_word_after = first_word.percentiles();
+    openings.event_to_word = event_to_word.percentiles();
     Ok(openings)
+}
+
+/// What came on a customer's socket in all, and how many conversations the server has of this customer.
+async fn count(client: &Client, customer: Customer) -> anyhow::Result<(Watch, usize)> {
+    let path = format!("/v1/conversations?customer=user:{}", customer.user());
+    let watch = customer.leave(PATIENCE).await?;
+    let list = client.get(&path).await?;
+    Ok((watch, list.get("items").and_then(Value::as_array).map_or(0, Vec::len)))
 }
 
 /// Sends the event of one customer while listening to their socket.
@@ -92,7 +116,7 @@ async fn meet(
     client: &Client,
     mut customer: Customer,
     n: usize,
-) -> anyhow::Result<(Duration, Met)> {
+) -> anyhow::Result<(Duration, Met, Customer)> {
     let data: Value = serde_json::from_str(&simulate.data.replace("{n}", &format!("{}-{n}", customer.user())))
         .context("--data is not JSON")?;
     let event = json!({
@@ -115,5 +139,5 @@ async fn meet(
     };
     let words = simulate.talk.then_some(simulate.words.as_str());
     let (accepted, met) = tokio::join!(posting, customer.meet(sent, words, PATIENCE));
-    Ok((accepted?, met?))
+    Ok((accepted?, met?, customer))
 }

@@ -26,6 +26,10 @@ pub struct Flood {
     pub accepted: u64,
     /// Answered as duplicates though new, or rejected: none should be.
     pub refused: u64,
+    /// Of those looked up afterwards, events that the server does not know as decided: none should be.
+    pub lost: u64,
+    /// How many were looked up.
+    pub looked_up: u64,
     /// Requests answered 429 or 503 and sent again.
     pub pushed_back: u64,
     /// Events accepted a second, while sending.
@@ -51,12 +55,16 @@ pub struct Openings {
     pub misnumbered: usize,
     /// Customers whose words got no answer, where they wrote.
     pub unanswered: usize,
+    /// Customers of whom the server has no conversation afterwards: none should be.
+    pub unrecorded: usize,
     /// How long an event took to be accepted.
     pub accept: Percentiles,
     /// From sending the event to `opened` on the socket.
     pub opened_after: Percentiles,
     /// From sending words to the first delta.
     pub first_word_after: Percentiles,
+    /// From sending the event to the same.
+    pub event_to_word: Percentiles,
 }
 
 /// Percentiles of a length of time, in milliseconds.
@@ -110,12 +118,13 @@ impl Times {
 impl Report {
     /// Whether nothing was lost, doubled or misnumbered.
     pub fn is_clean(&self) -> bool {
-        let flood = self.flood.as_ref().is_none_or(|flood| flood.refused == 0);
+        let flood = self.flood.as_ref().is_none_or(|flood| flood.refused == 0 && flood.lost == 0);
         let openings = self.openings.as_ref().is_none_or(|openings| {
             openings.opened == openings.wanted
                 && openings.doubled == 0
                 && openings.misnumbered == 0
                 && openings.unanswered == 0
+                && openings.unrecorded == 0
         });
         flood && openings && self.dead == 0
     }
@@ -133,8 +142,14 @@ impl Report {
         if let Some(flood) = &self.flood {
             row("flood: request", &flood.request);
             text.push_str(&format!(
-                "flood: {} events accepted, {:.0} a second; decided and archived {:.0} a second; {} requests pushed back\n",
-                flood.accepted, flood.accepted_per_second, flood.sustained_per_second, flood.pushed_back
+                "flood: {} events accepted, {:.0} a second; decided and archived {:.0} a second; {} requests pushed back; \
+                 {} of {} looked up were lost\n",
+                flood.accepted,
+                flood.accepted_per_second,
+                flood.sustained_per_second,
+                flood.pushed_back,
+                flood.lost,
+                flood.looked_up
             ));
         }
         if let Some(openings) = &self.openings {
@@ -142,15 +157,17 @@ impl Report {
             row("event: opened", &openings.opened_after);
             if openings.first_word_after.count > 0 {
                 row("words: first delta", &openings.first_word_after);
+                row("event: first word", &openings.event_to_word);
             }
             text.push_str(&format!(
-                "openings: {} sockets, {} of {} opened, {} doubled, {} misnumbered, {} unanswered\n",
+                "openings: {} sockets, {} of {} opened, {} doubled, {} misnumbered, {} unanswered, {} unrecorded\n",
                 openings.sockets,
                 openings.opened,
                 openings.wanted,
                 openings.doubled,
                 openings.misnumbered,
-                openings.unanswered
+                openings.unanswered,
+                openings.unrecorded
             ));
         }
         text.push_str(&format!("{times}\n"));
@@ -158,5 +175,61 @@ impl Report {
             if self.is_clean() { "nothing was lost, nothing came twice" } else { "SOMETHING IS WRONG, see above" };
         text.push_str(&format!("dead letters: {}; {verdict}", self.dead));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flood() -> Flood {
+        Flood {
+            accepted: 10,
+            refused: 0,
+            lost: 0,
+            looked_up: 10,
+            pushed_back: 3,
+            accepted_per_second: 1.0,
+            sustained_per_second: 1.0,
+            request: Percentiles::default(),
+        }
+    }
+
+    fn openings() -> Openings {
+        Openings {
+            sockets: 2,
+            wanted: 1,
+            opened: 1,
+            doubled: 0,
+            misnumbered: 0,
+            unanswered: 0,
+            unrecorded: 0,
+            accept: Percentiles::default(),
+            opened_after: Percentiles::default(),
+            first_word_after: Percentiles::default(),
+            event_to_word: Percentiles::default(),
+        }
+    }
+
+    fn report(flood: Flood, openings: Openings) -> Report {
+        Report { flood: Some(flood), openings: Some(openings), dead: 0 }
+    }
+
+    #[test]
+    fn whatever_is_lost_or_doubled_spoils_the_verdict() {
+        assert!(report(flood(), openings()).is_clean());
+        let spoiled = [
+            report(Flood { refused: 1, ..flood() }, openings()),
+            report(Flood { lost: 1, ..flood() }, openings()),
+            report(flood(), Openings { opened: 0, ..openings() }),
+            report(flood(), Openings { doubled: 1, ..openings() }),
+            report(flood(), Openings { misnumbered: 1, ..openings() }),
+            report(flood(), Openings { unanswered: 1, ..openings() }),
+            report(flood(), Openings { unrecorded: 1, ..openings() }),
+            Report { dead: 1, ..report(flood(), openings()) },
+        ];
+        for report in spoiled {
+            assert!(!report.is_clean() && report.text().contains("SOMETHING IS WRONG"), "{report:?}");
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Reader {
         Ok(found.filter(|(summary, _)| summary.customer == self.customer && summary.listed))
     }
 
-    /// A part of a log after `stand`, up to about `bytes`.
+    /// A part of a log after `stand`, up to `bytes` and the entry that passes them.
     pub(super) async fn part(&self, id: ConversationId, stand: Stand, bytes: usize) -> Result<Part, StoreError> {
         // Begins with the entry on which the client stands: it must still be the same.
         let mut cursor = LogCursor::after_seq(stand.seq.saturating_sub(1));
@@ -52,6 +52,10 @@ impl Reader {
             let page = self.chat.shared.store.log(id, cursor, PAGE).await?;
             part.complete = page.len() < PAGE;
             for (at, payload) in page {
+                if part.bytes > bytes {
+                    part.complete = false;
+                    return Ok(part);
+                }
                 cursor = at;
                 let entry: Entry = serde_json::from_slice(&payload)
                     .map_err(|why| StoreError::Corrupt(format!("an entry of {id}: {why}")))?;

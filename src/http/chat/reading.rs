@@ -9,7 +9,7 @@ use super::part::{Fits, Part};
 use super::sent::ServerFrame;
 use super::session::{Held, RETRY, Session};
 use crate::http::wire::{self, Shown, View};
-use crate::model::conversation::{Conversation, Phase, client_id_hash};
+use crate::model::conversation::{Author, Conversation, Phase, client_id_hash};
 use crate::model::customer::State;
 use crate::model::ids::ConversationId;
 use crate::model::input::Body;
@@ -39,6 +39,11 @@ impl From<Close> for Stopped {
     fn from(close: Close) -> Stopped {
         Stopped::Close(close)
     }
+}
+
+/// What the entries of a part take, in bytes.
+fn log_size(part: &Part) -> usize {
+    part.entries.iter().map(|(_, form)| form.to_string().len()).sum()
 }
 
 /// Whether customers are told of it: its opening is there.
@@ -81,7 +86,9 @@ impl Session {
             if conversation.phase.is_closed() && named.is_none() {
                 continue;
             }
-            let mut part = self.reader.part(*id, named.unwrap_or_default(), room).await?;
+            let stand = named.unwrap_or_default();
+            // Without room even a stand is looked at when its turn comes.
+            let mut part = if room == 0 { Part::after(stand) } else { self.reader.part(*id, stand, room).await? };
             if part.fits == Fits::Other {
                 over.push(*id);
                 part = Part::after(Stand::default());
@@ -95,14 +102,15 @@ impl Session {
         let mut archived = Vec::new();
         for (id, stand) in resume {
             let Some((summary, log)) = self.reader.archived(id).await? else { continue };
-            let part = Part::of(&log, stand);
-            let fits = part.fits != Fits::Other;
-            self.held.push(Held { id, stand: part.at, seen: true, closed: true, archived: true });
-            let forms = if fits { part.forms() } else { Vec::new() };
-            list.push(wire::conversation(&Shown::recorded(&summary), forms, View::Customer));
-            if !fits {
-                archived.push((id, log));
+            let mut part = Part::of(&log, stand);
+            if part.fits == Fits::Other || log_size(&part) > room {
+                // Read again when its turn comes: a hundred of them are not held at once.
+                archived.push(id);
+                part = Part::after(stand);
             }
+            room = room.saturating_sub(log_size(&part));
+            self.held.push(Held { id, stand: part.at, seen: true, closed: true, archived: true });
+            list.push(wire::conversation(&Shown::recorded(&summary), part.forms(), View::Customer));
         }
         let anonymous_id = anonymous_id.as_deref();
         self.line.tell(&ServerFrame::Welcome { customer: &self.reader.customer, anonymous_id, conversations: list })?;
@@ -113,9 +121,8 @@ impl Session {
         for id in rest {
             self.follow(id).await?;
         }
-        for (id, log) in archived {
-            self.start_over(id)?;
-            self.send(id, Part::of(&log, Stand::default())).await?;
+        for id in archived {
+            self.send_archived(id).await?;
         }
         if traits.iter().any(|(name, value)| state.traits.get(name).is_none_or(|held| held.value != *value)) {
             let told = self.reader.chat.shared.inbox.append(&self.reader.customer, Body::Identify { traits }).await;
@@ -227,16 +234,23 @@ impl Session {
         self.line.tell(&ServerFrame::Reset { conversation_id: id })
     }
 
+    /// Sends what follows of a conversation that has left the live store; false: it is not in the archive either.
+    async fn send_archived(&mut self, id: ConversationId) -> Result<bool, Stopped> {
+        let Some((_, log)) = self.reader.archived(id).await? else { return Ok(false) };
+        let stand = self.held(id).map(|held| held.stand).unwrap_or_default();
+        let mut part = Part::of(&log, stand);
+        if part.fits == Fits::Other {
+            self.start_over(id)?;
+            part = Part::of(&log, Stand::default());
+        }
+        self.send(id, part).await?;
+        Ok(true)
+    }
+
     /// A conversation left the state: the rest of it is in the archive, or it was erased.
     async fn let_go(&mut self, id: ConversationId) -> Result<(), Stopped> {
         let stand = self.held(id).map(|held| held.stand).unwrap_or_default();
-        if let Some((_, log)) = self.reader.archived(id).await? {
-            let mut part = Part::of(&log, stand);
-            if part.fits == Fits::Other {
-                self.start_over(id)?;
-                part = Part::of(&log, Stand::default());
-            }
-            self.send(id, part).await?;
+        if self.send_archived(id).await? {
             if let Some(held) = self.held.iter_mut().find(|held| held.id == id) {
                 (held.archived, held.closed) = (true, true);
             }
@@ -255,7 +269,7 @@ impl Session {
     /// Answers what was asked by what the state keeps of it: the answer's hint may have been missed.
     fn answer_from(&mut self, state: &State) -> Result<(), Close> {
         for asked in std::mem::take(&mut self.asked) {
-            let (hash, client_id) = (client_id_hash(&asked.client_id), asked.client_id.as_str());
+            let (hash, client_id) = (client_id_hash(Author::Customer, &asked.client_id), asked.client_id.as_str());
             let counted = state.conversations.iter().find_map(|(id, held)| Some((*id, *held.client_ids.get(&hash)?)));
             let refused = state.refusals.iter().find(|(known, _)| *known == hash);
             if let Some((conversation, seq)) = counted {

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
-use super::numbers::{int, num, pos};
+use super::numbers::int;
 use super::writer::{Desk, Fail};
 use crate::model::ids::{Partition, Pos};
 use crate::model::time::Ms;
 use crate::store::{Appended, Bounds, DedupeKey, NewInput, StoreError};
-
-/// Expired keys forgotten in one go where none were appended.
-const STEP: usize = 256;
 
 /// What becomes of one input.
 enum Fate {
@@ -30,12 +27,8 @@ pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<
         return Ok(Err(StoreError::Full { what, retry_after: super::RETRY_FULL }));
     }
     let mut last: BTreeMap<Partition, (Pos, u64)> = BTreeMap::new();
-    let mut keyed = 0;
     let mut answers: Vec<Appended> = Vec::with_capacity(inputs.len());
     let mut add = desk.db.prepare_cached("insert into inbox (partition, ms, n, payload) values (?1, ?2, ?3, ?4)")?;
-    let mut remember =
-        desk.db.prepare_cached("insert or ignore into seen (key, partition, ms, n) values (?1, ?2, ?3, ?4)")?;
-    let mut again = desk.db.prepare_cached("update seen set ms = ?3, n = ?4 where key = ?1 and partition = ?2")?;
     for (input, fate) in inputs.iter().zip(fates) {
         let at = match fate {
             Fate::Known(pos) => {
@@ -59,25 +52,16 @@ pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<
         };
         add.execute(params![input.partition.0, int(at.ms), at.n, input.payload])?;
         if let Some(key) = &input.dedupe {
-            let row = params![&key[..], input.partition.0, int(at.ms), at.n];
-            if remember.execute(row)? == 1 {
-                keyed += 1;
-            } else {
-                // The old one is out of its window.
-                again.execute(row)?;
-            }
+            desk.state.seen.add(desk.db, *key, input.partition, at)?;
         }
         answers.push(Appended { pos: at, fresh: true });
     }
-    desk.state.seen += keyed;
     for (partition, (last, added)) in last {
         let part = desk.state.change(partition)?;
         part.last = last;
         part.undecided += added;
         desk.state.wake(partition);
     }
-    // Two go for each that came, so the file stops growing when the first ones end.
-    forget(desk, now, usize::try_from(keyed).unwrap_or(STEP).saturating_mul(2).saturating_add(8))?;
     Ok(Ok(answers))
 }
 
@@ -89,7 +73,6 @@ fn after(last: Pos, now: Ms) -> Pos {
 fn judge(desk: &Desk<'_>, inputs: &[NewInput], now: Ms) -> Result<Vec<Fate>, Fail> {
     let window = desk.state.bounds.dedupe;
     let mut here: HashMap<(Partition, DedupeKey), usize> = HashMap::new();
-    let mut find = desk.db.prepare_cached("select ms, n from seen where key = ?1 and partition = ?2")?;
     let mut fates = Vec::with_capacity(inputs.len());
     for (number, input) in inputs.iter().enumerate() {
         desk.state.part(input.partition)?;
@@ -102,7 +85,7 @@ fn judge(desk: &Desk<'_>, inputs: &[NewInput], now: Ms) -> Result<Vec<Fate>, Fai
             continue;
         }
         here.insert((input.partition, *key), number);
-        let known = find.query_row(params![&key[..], input.partition.0], |row| pos(row, 0)).optional()?;
+        let known = desk.state.seen.find(desk.db, *key, input.partition)?;
         fates.push(match known {
             Some(pos) if now.since(pos.time()) < window => Fate::Known(pos),
             _ => Fate::New,
@@ -131,34 +114,11 @@ fn full(desk: &mut Desk<'_>, inputs: &[NewInput], fates: &[Fate], now: Ms) -> Re
             return Ok(Some(what));
         }
     }
-    if keyed && desk.state.seen >= bounds.dedupe_keys {
-        forget(desk, now, STEP)?;
-        if desk.state.seen >= bounds.dedupe_keys {
+    if keyed && desk.state.seen.count() >= bounds.dedupe_keys {
+        desk.state.seen.make_room(desk.db, bounds.dedupe, now)?;
+        if desk.state.seen.count() >= bounds.dedupe_keys {
             return Ok(Some("the memory of dedupe keys"));
         }
     }
     Ok(None)
-}
-
-/// Forgets some keys whose window is over, never one within it.
-fn forget(desk: &mut Desk<'_>, now: Ms, max: usize) -> Result<(), Fail> {
-    if now.0 < desk.state.next_expiry {
-        return Ok(());
-    }
-    let window = desk.state.bounds.dedupe;
-    let over = int(now.0.saturating_sub(window.0));
-    let sql = "delete from seen where (key, partition) in (select key, partition from seen where ms <= ?1 limit ?2)";
-    let gone = desk.db.prepare_cached(sql)?.execute(params![over, super::numbers::limit(max)])?;
-    desk.state.seen = desk.state.seen.saturating_sub(u64::try_from(gone).unwrap_or_default());
-    if gone < max {
-        desk.state.next_expiry = first_expiry(desk.db, window.0)?.unwrap_or(now.0.saturating_add(window.0));
-    }
-    Ok(())
-}
-
-fn first_expiry(db: &Connection, window: u64) -> rusqlite::Result<Option<u64>> {
-    db.prepare_cached("select ms from seen order by ms limit 1")?
-        .query_row([], |row| num(row, 0))
-        .optional()
-        .map(|first| first.map(|ms| ms.saturating_add(window)))
 }

@@ -113,6 +113,9 @@ fn write(db: &Connection, partition: Partition, epoch: u64, batch: &Batch) -> ru
     }
     for conversation in &batch.forget {
         forget(db, *conversation)?;
+        // `0` follows `/`: all keys that begin with the conversation's id and a slash.
+        let sql = "delete from effect where partition = ?1 and key >= ?2 || '/' and key < ?2 || '0'";
+        added.effects_gone += changed(db.prepare_cached(sql)?.execute(params![p, conversation.to_string()])?);
     }
     Ok(added)
 }

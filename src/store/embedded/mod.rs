@@ -10,6 +10,7 @@ mod lease;
 mod numbers;
 mod partition;
 mod reads;
+mod seen;
 mod writer;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 use rusqlite::{Connection, params};
 
 use super::numbers::{int, num, pos};
+use super::seen::{self, Seen};
 use super::writer::Fail;
 use crate::clock::{Clock, SystemClock};
 use crate::model::ids::{Partition, Pos};
@@ -50,10 +51,8 @@ impl Part {
 /// All partitions, and what a transaction publishes when it is on the disk.
 pub(super) struct State {
     parts: Vec<Part>,
-    /// Dedupe keys in the file.
-    pub(super) seen: u64,
-    /// No dedupe key ends before; may be too early, never too late.
-    pub(super) next_expiry: u64,
+    /// Dedupe keys.
+    pub(super) seen: Seen,
     /// The bounds.
     pub(super) bounds: Bounds,
     now: Ms,
@@ -69,7 +68,7 @@ pub(super) struct Mark {
     undo: usize,
     hints: usize,
     wakes: usize,
-    seen: u64,
+    seen: seen::Mark,
 }
 
 impl State {
@@ -77,8 +76,7 @@ impl State {
     pub(super) fn read(db: &Connection, partitions: u16, bounds: Bounds) -> rusqlite::Result<State> {
         let mut state = State {
             parts: vec![Part::default(); usize::from(partitions)],
-            seen: db.query_row("select count(*) from seen", [], |row| num(row, 0))?,
-            next_expiry: 0,
+            seen: Seen::read(db)?,
             bounds,
             now: Ms(0),
             undo: Vec::new(),
@@ -170,12 +168,13 @@ impl State {
         self.undo.clear();
         self.hints.clear();
         self.wakes.clear();
-        self.start = Mark { seen: self.seen, ..Mark::default() };
+        self.seen.begin();
+        self.start = Mark::default();
     }
 
     /// A request begins.
     pub(super) fn mark(&self) -> Mark {
-        Mark { undo: self.undo.len(), hints: self.hints.len(), wakes: self.wakes.len(), seen: self.seen }
+        Mark { undo: self.undo.len(), hints: self.hints.len(), wakes: self.wakes.len(), seen: self.seen.mark() }
     }
 
     /// A request failed.
@@ -189,13 +188,19 @@ impl State {
         }
         self.hints.truncate(mark.hints);
         self.wakes.truncate(mark.wakes);
-        self.seen = mark.seen;
-        self.next_expiry = 0;
+        self.seen.back_to(mark.seen);
     }
 
     /// The transaction failed.
     pub(super) fn back_to_start(&mut self) {
         self.back_to(self.start);
+        self.seen.back_to_start();
+    }
+
+    /// The transaction ends: the last that it writes.
+    pub(super) fn end(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        let (window, now) = (self.bounds.dedupe, self.now());
+        self.seen.end(db, window, now)
     }
 
     /// The transaction is on the disk.

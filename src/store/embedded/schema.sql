@@ -37,6 +37,15 @@ create table seen (
 ) without rowid;
 create index seen_by_time on seen (ms);
 
+-- Keys that are not in `seen` yet, in the order of coming.
+create table seen_young (
+    id integer primary key,
+    key blob not null,
+    partition integer not null,
+    ms integer not null,
+    n integer not null
+);
+
 create table state (
     partition integer not null,
     actor text not null,

@@ -205,7 +205,7 @@ fn transact(
             return (Err((error, done)), failed);
         }
     }
-    match run(db, "commit") {
+    match state.end(db).and_then(|()| run(db, "commit")) {
         Ok(()) => (Ok(done), failed),
         Err(error) => (Err((error, done)), failed),
     }

@@ -4,7 +4,7 @@
 -- ARGV: epoch, from, to, 1 to write in any case; then lists, each behind its length:
 --       states (1 and its payload, or 0 and ''), due (actor, time or ''), logs (only their number), entries (number of
 --       the log, id, payload), effects (key, payload), cancelled, finished, journal (behind its first number: lines),
---       dead (id, payload), forget (only their number), hints (number of the channel, payload).
+--       dead (id, payload), forget (conversation), hints (number of the channel, payload).
 -- Answers applied, done, lost, or wrong and why.
 local epoch, from, to = ARGV[1], ARGV[2], ARGV[3]
 
@@ -39,7 +39,7 @@ local function list(width, head)
 end
 local states, due, logs = list(2), list(2), list(0)
 local entries, effects, cancelled, finished = list(3), list(2), list(1), list(1)
-local journal, dead, forget, hints = list(1, 1), list(2), list(0), list(2)
+local journal, dead, forget, hints = list(1, 1), list(2), list(1), list(2)
 -- Numbers of logs, logs to forget and channels count from 1.
 local first_log = 9 + states.length
 local first_forget = first_log + logs.length
@@ -117,8 +117,20 @@ end
 for i = 0, dead.length - 1 do
   redis.call('XADD', KEYS[8], ARGV[dead.start + i * 2], 'p', ARGV[dead.start + i * 2 + 1])
 end
-for i = 0, forget.length - 1 do
-  redis.call('UNLINK', KEYS[first_forget + 1 + i])
+if forget.length > 0 then
+  -- An erase is rare: looking through all pending effects is cheaper than an order of its own for every effect.
+  local pending = redis.call('HKEYS', KEYS[4])
+  for i = 0, forget.length - 1 do
+    redis.call('UNLINK', KEYS[first_forget + 1 + i])
+    local begin = ARGV[forget.start + i] .. '/'
+    for _, key in ipairs(pending) do
+      if string.sub(key, 1, #begin) == begin then
+        redis.call('HDEL', KEYS[4], key)
+        redis.call('HDEL', KEYS[6], key)
+        redis.call('ZREM', KEYS[5], key)
+      end
+    end
+  end
 end
 redis.call('HSET', KEYS[2], 'epoch', epoch, 'to', to, 'decided', decided, 'effects', string.format('%.0f', order))
 if journal.length > 0 then

@@ -108,6 +108,7 @@ impl RedisStore {
             call.push(&payload[..]);
         }
         call.push(batch.forget.len());
+        batch.forget.iter().for_each(|conversation| call.push(conversation.to_string()));
         call.push(batch.hints.len());
         for ((_, payload), channel) in batch.hints.iter().zip(hints) {
             call.push(channel);

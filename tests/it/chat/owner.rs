@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use beckon::engine::inbox::Inbox;
-use beckon::model::conversation::{Conversation, Holder, Phase, client_id_hash};
+use beckon::model::conversation::{Author, Conversation, Holder, Phase, client_id_hash};
 use beckon::model::customer::{RefusalCode, State, Trait};
 use beckon::model::decision::{Answer, Reply};
 use beckon::model::entry::{By, Entry, Kind, Logged, OutcomeKind};
@@ -236,7 +236,7 @@ impl Work {
     }
 
     fn act(&mut self, id: ConversationId, client_id: &str, wrong: Option<RefusalCode>, kind: Option<Kind>) {
-        let hash = client_id_hash(client_id);
+        let hash = client_id_hash(Author::Customer, client_id);
         let reply = if let Some((_, seq)) = self.earlier(client_id) {
             Reply::Done { seq }
         } else if let Some((_, code)) = self.state.refusals.iter().find(|(known, _)| *known == hash) {
@@ -259,7 +259,7 @@ impl Work {
     }
 
     fn earlier(&self, client_id: &str) -> Option<(ConversationId, u32)> {
-        let hash = client_id_hash(client_id);
+        let hash = client_id_hash(Author::Customer, client_id);
         self.state.conversations.iter().find_map(|(id, held)| Some((*id, *held.client_ids.get(&hash)?)))
     }
 

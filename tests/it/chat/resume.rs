@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use beckon::model::decision::SummaryState;
 use beckon::model::entry::{By, HolderKind, Kind, OutcomeKind};
-use beckon::model::ids::EntryId;
+use beckon::model::ids::{EntryId, Pos};
 use beckon::model::input::Body;
+use beckon::model::time::Ms;
 use beckon::store::{Batch, NewEntry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -81,14 +82,16 @@ async fn cut_after(server: SocketAddr, mut bytes: usize) -> SocketAddr {
     address
 }
 
+/// `BECKON_CUTS=1000 cargo test --test it f20` cuts more often.
 #[tokio::test]
-async fn f20_a_socket_cut_at_random_bytes_200_times_misses_nothing_and_repeats_nothing() {
+async fn f20_a_socket_cut_at_random_bytes_misses_nothing_and_repeats_nothing() {
     let server = Server::start().await;
     let me = user("42");
     let first = server.owner.open(&me, "First.", &[]).await;
     let mut screen = Screen::default();
     let (mut second, mut written) = (None, 0_usize);
-    for cut in 0..200 {
+    let cuts = std::env::var("BECKON_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
+    for cut in 0..cuts {
         if cut == 60 {
             second = Some(server.owner.open(&me, "Second.", &[]).await);
         }
@@ -279,6 +282,34 @@ async fn f21_a_store_that_went_back_under_an_open_session_is_told_by_reset() {
     assert_eq!((&second["seq"], &second["id"]), (&json!(2), &json!(kept[1].id)));
 }
 
+/// A closed conversation of so many entries, as the archive tells of it.
+fn gone(customer: &ActorId, id: ConversationId, entries: u32) -> Summary {
+    Summary {
+        id,
+        customer: customer.clone(),
+        playbook: "test".to_owned(),
+        catalog: String::new(),
+        key: String::new(),
+        event: None,
+        listed: true,
+        state: SummaryState::Closed,
+        holder: HolderKind::Assistant,
+        operator: None,
+        holder_n: 0,
+        why: "Then.".to_owned(),
+        team: None,
+        outcome: None,
+        created_at: beckon::model::time::Ms(5),
+        opened_at: None,
+        queued_at: None,
+        unattended: false,
+        unknown_call: false,
+        n: entries,
+        seq: entries,
+        updated_at: beckon::model::time::Ms(5),
+    }
+}
+
 #[tokio::test]
 async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive_too() {
     let customer = user("42");
@@ -302,30 +333,7 @@ async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive
         name: None,
     };
     let log = vec![entry(1, message("old")), entry(2, Kind::Closed { outcome: OutcomeKind::Resolved })];
-    let summary = Summary {
-        id,
-        customer,
-        playbook: "test".to_owned(),
-        catalog: String::new(),
-        key: String::new(),
-        event: None,
-        listed: true,
-        state: SummaryState::Closed,
-        holder: HolderKind::Assistant,
-        operator: None,
-        holder_n: 0,
-        why: "Then.".to_owned(),
-        team: None,
-        outcome: None,
-        created_at: beckon::model::time::Ms(5),
-        opened_at: None,
-        queued_at: None,
-        unattended: false,
-        unknown_call: false,
-        n: 2,
-        seq: 2,
-        updated_at: beckon::model::time::Ms(5),
-    };
+    let summary = gone(&customer, id, 2);
     let server = Server::with(settings(), Shelf(vec![(summary, log)])).await;
     assert_eq!(server.user("42").await.1["conversations"], json!([]));
     let resume = |user: &str, seq: u32, k: u32| {
@@ -357,4 +365,51 @@ async fn an_erased_customer_is_told_to_forget() {
     client.assert_quiet().await;
     let later = server.owner.open(&user("42"), "Hello again", &[]).await;
     assert_eq!(client.next().await["conversation"]["id"], json!(later));
+}
+
+#[tokio::test]
+async fn a_hello_that_names_a_hundred_archived_conversations_gets_a_bounded_welcome_and_all_of_them() {
+    let me = user("42");
+    let partition = me.partition(4);
+    let (entries, text) = (40, "z".repeat(1_000));
+    let archived = |n: u64| {
+        let id = ConversationId { partition, pos: Pos { ms: 1_764_000_000_000 + n, n: 0 }, k: 0 };
+        let line = |at: u32| {
+            let kind = Kind::Message {
+                text: format!("{at} {text}"),
+                choices: Vec::new(),
+                choice: None,
+                client_id: None,
+                name: None,
+            };
+            let entry_id = EntryId(ConversationId { k: at, ..id });
+            let (by, at_time) = (By::Assistant, Ms(1_764_000_000_000));
+            Entry { n: at, seq: at, visible: true, id: entry_id, at: at_time, by, turn_id: None, attempt: None, kind }
+        };
+        (gone(&me, id, entries), (1..=entries).map(line).collect::<Vec<Entry>>())
+    };
+    let all: Vec<(Summary, Vec<Entry>)> = (0..100).map(archived).collect();
+    let mut screen = Screen::default();
+    for (at, (summary, log)) in all.iter().enumerate() {
+        // Some were read up to an entry, some are to be read from the start, and of some another entry is known.
+        let known = log[..at % 3].iter().map(|entry| (u64::from(entry.seq), entry.id.to_string(), String::new()));
+        screen.logs.insert(summary.id.to_string(), known.collect());
+    }
+    let mut resume = screen.hello("42");
+    for (summary, log) in &all {
+        let fresh = json!({ "seq": 0, "id": log[0].id });
+        let cursor = resume["resume"].as_object_mut().unwrap().entry(summary.id.to_string()).or_insert(fresh);
+        assert!(cursor["seq"].is_number());
+    }
+    let server = Server::with(settings(), Shelf(all.clone())).await;
+    let (mut client, welcome) = server.hello(resume).await;
+    let size = welcome.to_string().len();
+    assert!(size < 400 * 1_024, "a welcome of {size} bytes");
+    screen.take(&welcome);
+    let missing = |screen: &Screen| screen.logs.values().any(|log| log.len() < entries as usize);
+    while missing(&screen) {
+        screen.take(&client.next().await);
+    }
+    client.assert_quiet().await;
+    assert_eq!(screen.logs.len(), 100);
 }

@@ -19,6 +19,8 @@ pub enum Mood {
     Well,
     /// Answers 500 to everything.
     Down,
+    /// Answers with what looks like a template.
+    Templates,
     /// Takes a payment and hangs up before it answers.
     HangsUp,
     /// Takes a payment and answers when released.
@@ -104,8 +106,10 @@ async fn order(State(inner): State<Arc<Inner>>, Path((customer, order)): Path<(S
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let paid = inner.seen.lock().unwrap().charges.contains_key(&order);
+    let odd = *inner.mood.lock().unwrap() == Mood::Templates;
+    let number = if odd { "{{ trigger.data }}{% if %}".to_owned() } else { format!("N-{order}") };
     Json(json!({
-        "id": order, "number": format!("N-{order}"), "status": if paid { "paid" } else { "open" },
+        "id": order, "number": number, "status": if paid { "paid" } else { "open" },
         "total": 89.5, "currency": "EUR", "internal_note": "do not show this",
     }))
     .into_response()
@@ -116,8 +120,10 @@ async fn cards(State(inner): State<Arc<Inner>>, Path(customer): Path<String>) ->
     if *inner.mood.lock().unwrap() == Mood::Down {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
+    let odd = *inner.mood.lock().unwrap() == Mood::Templates;
+    let label = if odd { "{{ customer }}{% for x in y %}" } else { "Visa 4242" };
     Json(json!([
-        { "id": "card-a", "label": "Visa 4242", "secret": "4242424242424242" },
+        { "id": "card-a", "label": label, "secret": "4242424242424242" },
         { "id": "card-b", "label": "Mastercard 5100", "secret": "5100" },
     ]))
     .into_response()
@@ -163,7 +169,7 @@ async fn ending(inner: &Inner, mood: Mood, status: u16, body: Value) -> Response
             let slow = || async { *inner.mood.lock().unwrap() != Mood::Slow };
             super::world::until("the test lets the API answer", slow).await;
         }
-        Mood::Well | Mood::Down => {}
+        Mood::Well | Mood::Down | Mood::Templates => {}
     }
     (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
 }

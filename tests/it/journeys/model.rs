@@ -24,6 +24,12 @@ pub enum Says {
     Held(&'static str),
     /// Words, then the stream ends without saying so.
     Cut(&'static str),
+    /// A recorded stream, as it came.
+    Recorded(&'static str),
+    /// It is busy, and says for how many seconds.
+    Busy(u32),
+    /// The request is longer than its context.
+    TooLong,
     /// Several calls in one answer.
     CallsAll(Vec<(&'static str, String)>),
     /// An HTTP status.
@@ -90,6 +96,17 @@ async fn answer(State(inner): State<Arc<Inner>>, Json(request): Json<Value>) -> 
     let (words, end, held) = match says {
         Says::Nothing => return std::future::pending().await,
         Says::Page => return axum::response::Html("<html><body>It works!</body></html>").into_response(),
+        Says::Busy(seconds) => {
+            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())]).into_response();
+        }
+        Says::TooLong => {
+            let body = recorded("error_context_400.http");
+            return (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        }
+        Says::Recorded(name) => {
+            let body = recorded(name);
+            return ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response();
+        }
         Says::Status(status) => return StatusCode::from_u16(status).unwrap().into_response(),
         Says::Words(words) => (chunks(words), Some("stop"), false),
         Says::Held(words) => (chunks(words), Some("stop"), true),
@@ -112,6 +129,13 @@ async fn answer(State(inner): State<Arc<Inner>>, Json(request): Json<Value>) -> 
         .chain(futures_util::stream::once(waiting).flatten())
         .map(Ok::<_, std::convert::Infallible>);
     ([(header::CONTENT_TYPE, "text/event-stream")], axum::body::Body::from_stream(stream)).into_response()
+}
+
+/// The body of a recorded answer.
+fn recorded(name: &str) -> String {
+    let path = format!("{}/tests/captures/llm/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 fn calls(all: &[(&str, String)]) -> String {

@@ -21,6 +21,9 @@ use crate::store::Place;
 /// The key that signs customers' tokens.
 pub const IDENTITY_KEY: &str = "journey-identity-key-of-32-bytes";
 
+/// What notifications are signed with.
+pub const WEBHOOK_SECRET: &str = "whsec_am91cm5leS13ZWJob29rLXNlY3JldC0zMmI=";
+
 /// The key of the company's backend.
 pub const KEY: &str = "journey-api-key";
 
@@ -35,8 +38,14 @@ pub struct World {
     pub model: Model,
     /// Where the server looks for a model; none: the script is the assistant.
     model_at: Option<SocketAddr>,
+    /// Where it looks for the next one.
+    second_at: Option<SocketAddr>,
     /// How long it waits for the model's first word.
     first_token: Duration,
+    /// Where notifications go; none: nowhere.
+    webhook: Option<url::Url>,
+    /// Effects of a partition under way at once.
+    runners: usize,
     place: Place,
     data: tempfile::TempDir,
     workspace: PathBuf,
@@ -58,7 +67,10 @@ impl World {
             api: Api::start().await,
             model: Model::start().await,
             model_at: None,
+            second_at: None,
             first_token: Duration::from_secs(5),
+            webhook: None,
+            runners: beckon::engine::node::Settings::default().runners,
             place,
             data: tempfile::tempdir().unwrap(),
             workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace),
@@ -79,6 +91,13 @@ impl World {
         self
     }
 
+    /// Starts again with two models in front of the script, in order of preference; answers the second.
+    pub async fn with_two_models(mut self) -> (World, Model) {
+        let second = Model::start().await;
+        self.second_at = Some(second.address);
+        (self.with_model().await, second)
+    }
+
     /// Starts again with a model that gets so long for its first word.
     pub async fn with_hasty_model(mut self, first_token: Duration) -> World {
         self.first_token = first_token;
@@ -90,6 +109,19 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.model_at = Some(listener.local_addr().unwrap());
         drop(listener);
+        self.restart().await;
+        self
+    }
+
+    /// With so many effects of a partition under way at once; holds from the next start.
+    pub fn with_runners(mut self, runners: usize) -> World {
+        self.runners = runners;
+        self
+    }
+
+    /// Starts again with notifications sent to this webhook.
+    pub async fn with_webhook(mut self, url: &url::Url) -> World {
+        self.webhook = Some(url.clone());
         self.restart().await;
         self
     }
@@ -177,9 +209,9 @@ impl World {
             concurrency: 16,
             max_body: 64 * 1024,
         };
-        let model = beckon::llm::Settings {
-            name: "stub".to_owned(),
-            url: format!("http://{}/v1", self.model_at.unwrap_or(self.model.address)),
+        let model = |name: &str, address: SocketAddr| beckon::llm::Settings {
+            name: name.to_owned(),
+            url: format!("http://{address}/v1"),
             model: "stub".to_owned(),
             api_key: None,
             first_token: self.first_token,
@@ -198,9 +230,16 @@ impl World {
             store: self.place.settings(),
             record: "sqlite:".to_owned(),
             workspace: Workspace::Folder(self.workspace.clone()),
-            models: if self.model_at.is_some() { vec![model] } else { Vec::new() },
+            models: [("stub", self.model_at), ("second", self.second_at)]
+                .into_iter()
+                .filter_map(|(name, address)| Some(model(name, address?)))
+                .collect(),
             adapters: BTreeMap::from([("shop".to_owned(), shop)]),
-            notify: None,
+            notify: self.webhook.clone().map(|url| beckon::engine::notify::Settings {
+                url,
+                secret: Some(Secret::new(WEBHOOK_SECRET)),
+                allow_private: true,
+            }),
             keys: vec![
                 key("backend", KEY, vec![Right::Events, Right::Conversations, Right::Admin], false),
                 key("Ana", ANA, vec![Right::Conversations], false),
@@ -211,7 +250,7 @@ impl World {
             connections: app::Connections { connections: 1_000, headers: Duration::from_secs(30) },
             chat,
             node: "journey".to_owned(),
-            engine: beckon::engine::node::Settings::default(),
+            engine: beckon::engine::node::Settings { runners: self.runners, ..Default::default() },
             dashboard: beckon::http::dashboard::Settings::default(),
             script_pace: Duration::ZERO,
             secrets: Arc::new(|name| Secret::resolve(name, &|_| None)),

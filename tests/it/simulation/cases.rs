@@ -13,6 +13,7 @@ use beckon::store::Store;
 use serde_json::json;
 use tokio::time::sleep;
 
+use super::chance::Chance;
 use super::desk::{Desk, take};
 use super::nodes::LEASE;
 use super::outside::{Mood, Voice};
@@ -220,6 +221,48 @@ fn f18_whatever_comes_first_of_claim_message_and_answer_there_is_one_author() {
                 desk.judge();
             });
         }
+    }
+}
+
+#[test]
+fn f18_in_any_order_of_many_acts_only_who_holds_speaks() {
+    // `BECKON_SEEDS=10000` for as many orders; the oracle says who may speak.
+    for seed in 0..super::setting("BECKON_SEEDS", 100) {
+        run(async {
+            let mut chance = Chance::new(seed);
+            let mut desk = Desk::new().await;
+            let id = desk.asked().await;
+            let mut late: Vec<Body> = Vec::new();
+            for count in 2..40 {
+                if desk.wanted(id).await.is_some() {
+                    late.push(desk.generated(id, &format!("I am the assistant, {count}."), &[]).await);
+                }
+                let held = desk.conversation(id).holder_n;
+                let operator = Desk::operator();
+                let body = match chance.below(8) {
+                    0 => Desk::claim(id, held),
+                    1 => Desk::claim(id, held.saturating_sub(1)),
+                    2 => Body::Release { conversation: id, operator, note: None },
+                    3 => Body::OperatorSaid {
+                        conversation: id,
+                        operator,
+                        client_id: format!("operator-{count:012}"),
+                        text: "I am a person.".to_owned(),
+                    },
+                    4 | 5 => Desk::said(id, count),
+                    _ => match late.get(chance.below(late.len().max(1))) {
+                        Some(answer) => answer.clone(),
+                        None => continue,
+                    },
+                };
+                desk.append(body).await;
+                if chance.often(500) {
+                    desk.decide().await;
+                }
+            }
+            desk.decide().await;
+            desk.judge();
+        });
     }
 }
 

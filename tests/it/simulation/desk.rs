@@ -101,14 +101,18 @@ impl Desk {
         self.conversation(id).calls.get(&call).cloned()
     }
 
-    /// The step that the assistant is asked for, as its runner would answer it with these calls or words.
-    pub async fn generated(&self, id: ConversationId, text: &str, charges: &[&str]) -> Body {
+    /// The step that the assistant is asked for now.
+    pub async fn wanted(&self, id: ConversationId) -> Option<(Pos, u32)> {
         let effects = self.world.store().effects(self.partition, 100).await.unwrap();
-        let asked = effects.iter().find_map(|pending| match serde_json::from_slice(&pending.payload).unwrap() {
+        effects.iter().find_map(|pending| match serde_json::from_slice(&pending.payload).unwrap() {
             Effect::Generate { conversation, turn, step, .. } if conversation == id => Some((turn, step)),
             _ => None,
-        });
-        let (turn, step) = asked.expect("the assistant is asked");
+        })
+    }
+
+    /// The step that the assistant is asked for, as its runner would answer it with these calls or words.
+    pub async fn generated(&self, id: ConversationId, text: &str, charges: &[&str]) -> Body {
+        let (turn, step) = self.wanted(id).await.expect("the assistant is asked");
         let calls = charges
             .iter()
             .map(|order| Proposal {

@@ -382,6 +382,8 @@ impl Part {
         }
         for conversation in &batch.forget {
             self.logs.remove(conversation);
+            let begin = format!("{conversation}/");
+            self.effects.retain(|key, _| !key.starts_with(&begin));
         }
     }
 }

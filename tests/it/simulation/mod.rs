@@ -13,6 +13,7 @@ mod nodes;
 mod oracle;
 mod outside;
 mod people;
+mod runners;
 mod screen;
 mod store;
 mod trace;

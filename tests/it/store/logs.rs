@@ -1,6 +1,6 @@
 //! Logs are read on from a cursor exactly; dead letters wait until they are taken.
 
-use beckon::model::ids::Pos;
+use beckon::model::ids::{ConversationId, Pos};
 use beckon::store::{Batch, LogCursor, StoredDead};
 
 use super::{Owner, P0, P1, Place, contract, conversation, entry, own, put_many};
@@ -8,7 +8,7 @@ use super::{Owner, P0, P1, Place, contract, conversation, entry, own, put_many};
 contract!(
     a_log_is_read_on_from_a_cursor_exactly,
     logs_of_conversations_stay_apart,
-    a_log_is_forgotten_after_its_last_entries_came,
+    a_log_is_forgotten_after_its_last_entries_came_with_its_pending_effects,
     dead_letters_come_oldest_first_and_are_taken_once,
     a_dead_letter_must_be_of_the_commit,
 );
@@ -50,13 +50,19 @@ async fn logs_of_conversations_stay_apart(place: Place) {
     assert!(store.log(conversation(P1, 1), LogCursor::default(), 10).await.unwrap().is_empty());
 }
 
-async fn a_log_is_forgotten_after_its_last_entries_came(place: Place) {
+async fn a_log_is_forgotten_after_its_last_entries_came_with_its_pending_effects(place: Place) {
     let store = place.open().await;
     let mut owner = Owner::of(&*store, P0).await;
     let (erased, kept) = (conversation(P0, 1), conversation(P0, 2));
-    owner.commit(Batch { entries: vec![entry(erased, 1, 1), entry(kept, 1, 1)], ..Batch::default() }).await;
-    let entries = vec![entry(erased, 2, 2)];
-    owner.commit(Batch { entries, forget: vec![erased, conversation(P0, 9)], ..Batch::default() }).await;
+    let effect = |id: ConversationId, name: &str| (format!("{id}/{name}"), b"effect".to_vec());
+    let effects = vec![effect(erased, "a"), effect(kept, "a"), effect(conversation(P0, 11), "a")];
+    owner.commit(Batch { entries: vec![entry(erased, 1, 1), entry(kept, 1, 1)], effects, ..Batch::default() }).await;
+    let (entries, effects) = (vec![entry(erased, 2, 2)], vec![effect(erased, "b")]);
+    let forget = vec![erased, conversation(P0, 9)];
+    owner.commit(Batch { entries, effects, forget, ..Batch::default() }).await;
+    let left: Vec<String> = store.effects(P0, 10).await.unwrap().into_iter().map(|effect| effect.key).collect();
+    assert_eq!(left, [effect(kept, "a").0, effect(conversation(P0, 11), "a").0], "those of the erased one are gone");
+    assert_eq!(store.fill().await.unwrap()[&P0].effects, 2);
     assert!(store.log(erased, LogCursor::default(), 10).await.unwrap().is_empty());
     assert_eq!(store.log(kept, LogCursor::default(), 10).await.unwrap().len(), 1);
 }

@@ -1,0 +1,235 @@
+//! Turns: when they end, what they leave on screens, and what the assistant may do in one answer.
+
+use beckon::model::input::{HandoffRequest, Settled};
+
+use super::*;
+
+/// A call for a person, as a model makes it beside others.
+fn wish() -> Proposal {
+    proposal("handoff", json!({ "reason": "angry", "summary": "wants her money back" }))
+}
+
+fn answer(calls: Vec<Proposal>) -> Generation {
+    Generation { calls, ..Generation::default() }
+}
+
+fn get_order() -> Proposal {
+    proposal("shop.get_order", json!({ "id": "7" }))
+}
+
+fn settle(call: u32, state: Settled) -> Body {
+    let operator = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
+    Body::Settle { conversation: c(), call: CallId(call), operator, state }
+}
+
+#[test]
+fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen() {
+    let asked = || played(&walk()[..4]);
+    let handoff = Some(HandoffRequest { reason: "angry".to_owned(), summary: String::new() });
+    for end in [no_answer(4, 1, 1), said("said-00000000001", "hello?"), claim(0)] {
+        let ended = decide(asked().state, &input(p(5), end), &catalogs());
+        assert_eq!(ended.dropped, [(c(), p(4))]);
+    }
+    let silent = [
+        ("an empty answer", Generation::default()),
+        ("a person is asked for", Generation { handoff, ..Generation::default() }),
+        ("closed", Generation { close: true, ..Generation::default() }),
+        ("asked to confirm", calls("shop.retry_payment", json!({ "id": "7", "card": "a" }))),
+    ];
+    for (name, end) in silent {
+        for (tries, dropped) in [(1, &[][..]), (2, &[(c(), p(4))][..])] {
+            let outcome = Ok(end.clone());
+            let (conversation, turn, attempt) = (c(), p(4), beckon::model::live::attempt_number(1, 1, tries));
+            let body = Body::Generated { conversation, turn, step: 1, attempt, outcome, failures: 0 };
+            let ended = decide(asked().state, &input(p(5), body), &catalogs());
+            assert_eq!(ended.dropped, dropped, "{name}: only an earlier try can have begun to speak");
+        }
+    }
+    for spoken in [words("Yes."), Generation { close: true, ..words("Bye.") }] {
+        let ended = decide(asked().state, &input(p(5), generated(4, 1, spoken)), &catalogs());
+        assert_eq!(ended.dropped, [], "its own entry replaces them");
+    }
+    let step = decide(asked().state, &input(p(5), generated(4, 1, calls("shop.list_cards", json!({})))), &catalogs());
+    assert_eq!(step.dropped, [], "the turn goes on, and a higher `try` clears");
+}
+
+#[test]
+fn a_turn_is_over_20_seconds_after_it_began_however_many_steps_it_takes() {
+    let catalogs = catalogs();
+    let begun = played_by(&catalogs, &walk()[..4]);
+    let due = p(4).ms + 20_000;
+    let steps = vec![
+        (9_000, generated(4, 1, calls("shop.list_cards", json!({})))),
+        (12_000, called(2, json!({ "items": [] }))),
+        (17_000, generated(4, 2, calls("shop.list_cards", json!({})))),
+        (19_000, called(3, json!({ "items": [] }))),
+    ];
+    let mut last = begun;
+    for (after, body) in steps {
+        let pos = Pos { ms: p(4).ms + after, n: 0 };
+        last = decide(last.state, &input(pos, body), &catalogs);
+        let turn = conversation(&last).turn.as_ref().unwrap();
+        assert_eq!((turn.deadline, last.state.due()), (Ms(due), Some(Ms(due))), "after {after} ms");
+        for effect in &last.effects {
+            assert!(!matches!(effect, Effect::Generate { deadline, .. } if *deadline != Ms(due)), "{effect:?}");
+        }
+    }
+    let over = decide(last.state, &input(Pos { ms: due, n: 0 }, Body::Tick), &catalogs);
+    assert_eq!(entries(&over)[1..], ["12:5 message", "13:5 handoff", "14:6 holder"], "{:?}", entries(&over));
+    assert_eq!(over.cancelled.len(), 1, "nobody waits for the model any more");
+}
+
+#[test]
+fn the_time_of_a_write_is_not_the_turns() {
+    let catalogs = catalogs();
+    let mut last = played_by(&catalogs, &walk()[..10]);
+    for tick in [20_000, 40_000] {
+        last = decide(last.state, &input(Pos { ms: p(10).ms + tick, n: 0 }, Body::Tick), &catalogs);
+        assert_eq!(stands(conversation(&last)), "open, turn p10 step 0 call 3", "its result is waited for");
+    }
+    let came = Pos { ms: p(10).ms + 47_000, n: 0 };
+    let done = decide(last.state, &input(came, called(3, json!({ "status": "paid" }))), &catalogs);
+    assert_eq!(effects(&done), ["generate c/p10/1 at 14"]);
+    let due = Ms(came.ms + 20_000);
+    assert_eq!(conversation(&done).turn.as_ref().unwrap().deadline, due, "nothing of its time was used yet");
+    let over = decide(done.state, &input(Pos { ms: due.0, n: 0 }, Body::Tick), &catalogs);
+    assert_eq!(stands(conversation(&over)), "open");
+    assert_eq!(entries(&over).last().unwrap(), "18:10 holder");
+}
+
+#[test]
+fn what_a_person_settles_does_not_push_a_question_to_the_customer_aside() {
+    let catalogs = catalogs();
+    let lost = [walk()[..10].to_vec(), vec![(p(11), came_to(3, CallOutcome::Unknown("lost".to_owned())))]].concat();
+    let other = calls("shop.retry_payment", json!({ "id": "8", "card": "card-a" }));
+    let all = then(
+        &catalogs,
+        played_by(&catalogs, &lost),
+        12,
+        vec![
+            generated(10, 1, words("A colleague will check.")),
+            said("said-00000000001", "then pay order 8"),
+            generated(13, 1, other),
+            settle(3, Settled::Done),
+        ],
+    );
+    let settled = &all[3];
+    assert_eq!(stands(conversation(settled)), "open, confirming 4");
+    assert_eq!((entries(settled).len(), settled.effects.len()), (1, 0), "told, and no turn");
+    let yes = Body::Confirmed {
+        conversation: c(),
+        client_id: "confirm-000000004".to_owned(),
+        call: CallId(4),
+        approve: true,
+    };
+    let confirmed = decide(settled.state.clone(), &input(p(16), yes), &catalogs);
+    assert_eq!(effects(&confirmed), ["write c/4 shop.retry_payment"]);
+    assert_eq!(conversation(&confirmed).calls.len(), 1, "no call is left behind");
+}
+
+#[test]
+fn what_is_settled_while_an_answer_is_on_its_way_is_told_after_it() {
+    let catalogs = catalogs();
+    let lost = [walk()[..10].to_vec(), vec![(p(11), came_to(3, CallOutcome::Unknown("lost".to_owned())))]].concat();
+    let all = then(
+        &catalogs,
+        played_by(&catalogs, &lost),
+        12,
+        vec![
+            generated(10, 1, words("A colleague will check.")),
+            said("said-00000000001", "and?"),
+            settle(3, Settled::Done),
+            generated(13, 1, words("I do not know yet.")),
+            generated(15, 1, words("It was done after all.")),
+        ],
+    );
+    assert!(all[2].effects.is_empty(), "the answer on its way goes on");
+    let n = conversation(&all[3]).n;
+    assert_eq!(
+        short(&all[3].effects[0].key()),
+        format!("c/{}/1", p(15)).replace(&p(15).to_string(), &p(15).to_string())
+    );
+    assert!(matches!(all[3].effects[0], Effect::Generate { n: read, .. } if read == n), "and reads what was settled");
+    assert!(all[4].effects.is_empty(), "once");
+}
+
+#[test]
+fn a_wish_for_a_person_beside_calls_is_granted_in_its_place() {
+    let catalogs = catalogs();
+    let asked = played_by(&catalogs, &walk()[..4]);
+    let after = vec![
+        generated(4, 1, answer(vec![get_order(), wish(), proposal("shop.list_cards", json!({}))])),
+        called(2, json!({ "number": "N-7" })),
+    ];
+    let all = then(&catalogs, asked.clone(), 5, after);
+    assert_eq!(effects(&all[0]), ["call c/2 shop.get_order"], "the call before it is made first");
+    let expected = ["8:3 call done", "9:3 call done", "10:3 call refused", "11:3 handoff", "12:4 holder"];
+    assert_eq!(entries(&all[1]), expected);
+    assert!(matches!(&all[1].entries[3].entry.kind, Kind::Handoff { reason, summary }
+        if reason == "angry" && summary == "wants her money back"));
+
+    let first = then(&catalogs, asked.clone(), 5, vec![generated(4, 1, answer(vec![wish(), get_order()]))]);
+    assert!(first[0].effects.iter().all(|effect| matches!(effect, Effect::Notify { .. })), "{:?}", effects(&first[0]));
+    assert_eq!(entries(&first[0])[1..], ["8:2 call done", "9:2 call refused", "10:2 handoff", "11:3 holder"]);
+
+    let strict = catalogs_with(&[("asked_for_human || failures >= 2", "failures >= 2")]);
+    let asked = played_by(&strict, &walk()[..4]);
+    let on = then(&strict, asked, 5, vec![generated(4, 1, answer(vec![wish()]))]);
+    assert_eq!(entries(&on[0]), ["7:2 step", "8:2 call refused"]);
+    assert_eq!(effects(&on[0]), ["generate c/p4/2 at 8"], "the model is told, and answers itself");
+}
+
+#[test]
+fn closing_beside_calls_waits_until_their_end_is_known() {
+    let catalogs = catalogs();
+    let asked = played_by(&catalogs, &walk()[..4]);
+    let both = answer(vec![get_order(), proposal("close", json!({}))]);
+    let after = vec![generated(4, 1, both), called(2, json!({ "number": "N-7" }))];
+    let all = then(&catalogs, asked, 5, after);
+    assert_eq!(entries(&all[1]), ["8:3 call done", "9:3 call refused"]);
+    assert_eq!(effects(&all[1]), ["generate c/p4/2 at 9"]);
+    assert_eq!(stands(conversation(&all[1])), "open, turn p4 step 2");
+}
+
+#[test]
+fn who_speaks_while_the_opening_is_prepared_is_heard() {
+    let text = "hello?".to_owned();
+    let first = Body::Said {
+        conversation: None,
+        playbook: Some("checkout-trouble".to_owned()),
+        client_id: "said-00000000001".to_owned(),
+        text,
+    };
+    let all = then(&catalogs(), played(&walk()[..1]), 2, vec![first, called(1, json!({ "number": "N-7" }))]);
+    assert_eq!(refused(&all[0]), None);
+    assert_eq!(entries(&all[0]), ["3:1 message", "4:1 opened", "5:2 message"]);
+    assert_eq!(stands(conversation(&all[0])), "open, turn p2 step 1");
+    assert_eq!(entries(&all[1]), ["6:2 fact order"], "what comes later is known from then on");
+}
+
+#[test]
+fn a_confirmation_lapses_after_ten_minutes_at_the_next_message_and_at_the_end() {
+    let asked = || played(&walk()[..9]);
+    let due = Pos { ms: p(9).ms + 10 * MINUTE * 1_000, n: 0 };
+    let close = Body::Closed { conversation: c(), client_id: "close-0000000001".to_owned() };
+    let ends = [
+        (due, Body::Tick, "it was not confirmed in time"),
+        (p(10), said("said-00000000001", "wait"), "the customer wrote instead"),
+        (p(10), close, "the conversation was closed"),
+        (p(10), claim(0), "a person took over"),
+    ];
+    for (pos, end, why) in ends {
+        let lapsed = decide(asked().state, &input(pos, end), &catalogs());
+        let call = lapsed.entries.iter().find_map(|logged| match &logged.entry.kind {
+            Kind::Call { state, problem, .. } if logged.entry.visible => Some((json!(state), problem.clone())),
+            _ => None,
+        });
+        assert_eq!(call, Some((json!("refused"), Some(why.to_owned()))));
+        let late = decide(lapsed.state, &input(Pos { ms: pos.ms + 1, n: 0 }, confirmed()), &catalogs());
+        assert!(matches!(refused(&late), Some("confirm_gone" | "closed")), "{why}: {:?}", refused(&late));
+        assert!(late.effects.is_empty(), "{why}");
+    }
+    let just = Pos { ms: due.ms, n: 0 };
+    let held = decide(asked().state, &input(just, confirmed()), &catalogs());
+    assert_eq!(effects(&held), ["write c/3 shop.retry_payment"], "a moment before it lapses it holds");
+}
