@@ -14,7 +14,7 @@ use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, Partition, Pos};
 use beckon::model::input::{Body, Envelope, To};
 use beckon::model::time::Ms;
-use beckon::record::{Line, LineId, Record, Recorded};
+use beckon::record::{Line, LineId, Record, Recorded, StoredText};
 use beckon::rehearsal::replay::{Known, Replay, Window};
 use beckon::rehearsal::tally::TokensSpent;
 use serde_json::json;
@@ -95,7 +95,7 @@ async fn from_the_record(catalog: &Arc<beckon::model::catalog::Catalog>, window:
         };
         let of = lines.get_mut(usize::from(partition.0)).unwrap();
         let id = LineId { epoch: 1, n: u64::try_from(of.len()).unwrap() + 1 };
-        of.push(Line { id, line, input: Some(recorded.input) });
+        of.push(Line { id, line, input: Some(StoredText::from(&recorded.input)) });
     }
     for (at, lines) in lines.into_iter().enumerate() {
         record.archive(Partition(u16::try_from(at).unwrap()), lines).await.unwrap();
