@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::play::{HOUR, MINUTE, Play, SECOND, START, WEEK, playbook};
+use beckon::model::customer::{BadState, State};
 use beckon::model::time::Ms;
 
 fn declined(card: &str) -> Value {
@@ -173,4 +174,14 @@ fn what_conversations_need_comes_before_what_is_remembered() {
     play.event(2_100 * SECOND, "card.declined", declined("card-1"));
     assert!(play.open().len() >= 15, "{}", play.open().len());
     assert!(play.state.encode().len() <= beckon::model::customer::MAX_STATE);
+}
+
+#[test]
+fn a_state_of_the_first_schema_remembers_nothing_yet_and_a_newer_one_is_refused() {
+    let first = br#"1:{"traits":{"plan":{"value":"gold","trust":"server"}}}"#;
+    let read = State::decode(first).unwrap();
+    assert!(read.memories.is_empty() && read.wakes.is_empty() && read.contacts.is_empty());
+    assert_eq!(read.traits["plan"].value, "gold");
+    assert!(read.encode().starts_with(b"2:"));
+    assert!(matches!(State::decode(b"3:{}"), Err(BadState::Newer(3))));
 }
