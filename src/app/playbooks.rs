@@ -64,7 +64,7 @@ impl Playbooks for InForcePlaybooks {
             let Some(catalog) = catalogs.current() else { return Ok(Vec::new()) };
             let rows = catalog.playbooks.values().map(|playbook| PlaybookRow {
                 name: playbook.name.clone(),
-                hears: playbook.on.iter().map(|trigger| trigger.event.clone()).collect(),
+                hears: playbook.hears().into_iter().map(str::to_owned).collect(),
                 state: if in_force.paused.contains(&playbook.name) {
                     PlaybookState::Paused
                 } else {

@@ -115,6 +115,7 @@ pub fn source(name: &str, scheme: Scheme, secrets: &[&str]) -> Source {
         time: None,
         customer: None,
         data: None,
+        clock: beckon::model::catalog::SourceClock::default(),
     }
 }
 

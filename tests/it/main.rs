@@ -34,3 +34,4 @@ mod segment;
 mod shape;
 mod simulation;
 mod store;
+mod trigger;
