@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::model::catalog::Files;
 
 use super::mistake::Mistake;
+use super::restraint::CONTACT_FILE;
 
 /// The largest file, in bytes.
 pub const MAX_FILE: u64 = 256 * 1024;
@@ -23,7 +24,7 @@ pub const MAX_FILES: usize = 2_000;
 /// The deepest folder.
 const MAX_DEPTH: usize = 8;
 
-/// Reads `playbooks/`, `prompts/`, `adapters/` and `sources/`. Hidden files are left out, and so are files of other
+/// Reads `contact.yaml`, `playbooks/`, `prompts/`, `adapters/` and `sources/`. Hidden files are left out, and so are files of other
 /// kinds beside playbooks, adapters and sources.
 ///
 /// # Errors
@@ -54,6 +55,10 @@ fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
         if path.symlink_metadata().is_ok() {
             walk.folder(&path, folder, 1);
         }
+    }
+    let contact = dir.join(CONTACT_FILE);
+    if contact.symlink_metadata().is_ok() {
+        walk.file(&contact, CONTACT_FILE);
     }
     if walk.mistakes.is_empty() { Ok(walk.files) } else { Err(walk.mistakes) }
 }

@@ -14,11 +14,13 @@ mod mistake;
 mod operation;
 mod playbook;
 mod read;
+mod restraint;
 pub mod scenario;
 mod schema;
 mod script;
 mod source;
 mod tags;
+mod trigger;
 mod walk;
 mod words;
 mod yaml;
@@ -27,15 +29,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::catalog::{Catalog, Files, Playbook, Source};
+use crate::model::restraint::Contact;
 
 pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_scenarios, read_workspace};
 pub use mistake::{Mistake, Spot, did_you_mean, nearest};
-pub use schema::{adapter_schema, playbook_schema, scenario_schema, source_schema};
+pub use schema::{adapter_schema, contact_schema, playbook_schema, scenario_schema, source_schema};
 
 use adapter::Adapters;
 use mistake::{File, Mistakes};
 use playbook::Reader;
 use read::Reading;
+use restraint::CONTACT_FILE;
 use words::Words;
 use yaml::Node;
 
@@ -66,6 +70,7 @@ pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Resu
     }
 
     let sources = sources(files, &mut mistakes);
+    let contact = contact(files, &mut mistakes);
 
     let mut playbooks: BTreeMap<String, Arc<Playbook>> = BTreeMap::new();
     for (path, file) in yaml_files(files, "playbooks/") {
@@ -85,16 +90,24 @@ pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Resu
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let mut listeners: BTreeMap<String, Vec<Arc<Playbook>>> = BTreeMap::new();
-    for playbook in playbooks.values() {
-        let events: BTreeSet<&String> = playbook.on.iter().map(|trigger| &trigger.event).collect();
-        for event in events {
-            listeners.entry(event.clone()).or_default().push(Arc::clone(playbook));
-        }
-    }
-    let goals =
-        playbooks.values().filter_map(|playbook| playbook.goal.as_ref()).map(|goal| goal.event.clone()).collect();
-    Ok(Catalog { hash: hash(files), playbooks, listeners, goals, operations: adapters.operations, sources, templates })
+    let mut catalog = Catalog {
+        hash: hash(files),
+        playbooks,
+        operations: adapters.operations,
+        sources,
+        contact,
+        templates,
+        ..Catalog::default()
+    };
+    catalog.listen();
+    Ok(catalog)
+}
+
+/// What holds for all playbooks; nothing where there is no such file.
+fn contact(files: &Files, mistakes: &mut Mistakes) -> Contact {
+    let read = files.get(CONTACT_FILE).and_then(|file| open(CONTACT_FILE, file, mistakes));
+    let read = read.and_then(|(file, root)| restraint::contact(&mut Reading { file, mistakes }, &root));
+    read.unwrap_or_default()
 }
 
 /// Sources of the workspace, and shipped profiles that none of them stands for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::catalog::{
-    Condition, ContextCall, Expression, Goal, Handoff, Limit, Open, Playbook, Script, Talk, Template, Trigger,
+    Condition, ContextCall, Expression, Goal, Handoff, Limit, Open, Playbook, Script, Talk, Template,
 };
 use crate::model::event::Trust;
 use crate::model::time::Millis;
@@ -18,9 +18,26 @@ use super::words::Words;
 use super::yaml::Node;
 
 /// Keys of a playbook.
-pub const PLAYBOOK: &[&str] = &["playbook", "on", "limits", "context", "open", "talk", "handoff", "goal", "fallback"];
-/// Keys of a trigger.
-pub const TRIGGER: &[&str] = &["event", "when", "trust"];
+pub const PLAYBOOK: &[&str] = &[
+    "playbook",
+    "on",
+    "audience",
+    "consent",
+    "limits",
+    "class",
+    "because",
+    "cooldown",
+    "quiet_hours",
+    "debounce",
+    "when_open",
+    "priority",
+    "context",
+    "open",
+    "talk",
+    "handoff",
+    "goal",
+    "fallback",
+];
 /// Keys of `limits`.
 pub const LIMITS: &[&str] = &["per_customer"];
 /// Keys of a context call.
@@ -49,14 +66,14 @@ pub const FALLBACK: (&str, &str) =
 pub const AWAY: (&str, &str) = ("beckon#away", "None of my colleagues is free at the moment. I stay with you.");
 
 /// Names that conditions on an event see.
-const ON: &[&str] = &["customer", "event", "trigger"];
+pub const ON: &[&str] = &["customer", "event", "trigger"];
 /// Names of what is said when other things failed: facts may be missing, and of the trigger the goal's fields are kept.
 const SAID: &[&str] = &["customer", "trigger"];
 /// Names that `handoff.when` sees.
 const HANDOFF_NAMES: &[&str] = &["asked_for_human", "failures", "tokens", "turns"];
 
 /// The most of anything in a list of a playbook.
-const MAX_ITEMS: usize = 50;
+pub const MAX_ITEMS: usize = 50;
 
 /// What reading a playbook needs.
 pub struct Reader<'r, 'f, 'm, 'w> {
@@ -81,8 +98,10 @@ impl Reader<'_, '_, '_, '_> {
         let table = self.reading.table(root, PLAYBOOK)?;
         let named = self.reading.required(&table, "playbook", root.spot);
         let name = named.and_then(|node| self.name(node));
-        let on = self.reading.required(&table, "on", root.spot).map(|node| self.triggers(node)).unwrap_or_default();
+        let on = self.reading.required(&table, "on", root.spot);
+        let on = on.map(|node| self.triggers(node, named)).unwrap_or_default();
         let limit = table.get("limits").and_then(|node| self.limit(node));
+        let restraint = self.restraint(&table);
         let (context, facts) = table.get("context").map(|node| self.context(node)).unwrap_or_default();
         let open = self.reading.required(&table, "open", root.spot).and_then(|node| self.open(node, &facts));
         let talk = match table.get("talk") {
@@ -106,6 +125,7 @@ impl Reader<'_, '_, '_, '_> {
             name: name?,
             on,
             limit,
+            restraint,
             context,
             open: open?,
             talk: talk?,
@@ -129,24 +149,7 @@ impl Reader<'_, '_, '_, '_> {
         Some(name)
     }
 
-    fn triggers(&mut self, node: &Node) -> Vec<Trigger> {
-        let mut found = Vec::new();
-        for item in self.reading.items(node, 0, MAX_ITEMS) {
-            let Some(table) = self.reading.table(item, TRIGGER) else { continue };
-            // A trigger of a later version is refused by its key; that `event` is missing too says nothing more.
-            let event = if table.is_later() {
-                None
-            } else {
-                self.reading.required(&table, "event", item.spot).and_then(|node| self.reading.name(node))
-            };
-            let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(ON)));
-            let trust = self.trust(&table);
-            found.extend(event.map(|event| Trigger { event, when, trust }));
-        }
-        found
-    }
-
-    fn trust(&mut self, table: &Table<'_>) -> Trust {
+    pub(super) fn trust(&mut self, table: &Table<'_>) -> Trust {
         table.get("trust").and_then(|node| self.reading.choice(node, &TRUST)).unwrap_or_default()
     }
 
@@ -157,14 +160,9 @@ impl Reader<'_, '_, '_, '_> {
         if text == "none" {
             return None;
         }
-        let limit = text.split_once(" per ").and_then(|(count, per)| {
-            let count = count.trim().parse::<usize>().ok().filter(|count| (1..=100).contains(count))?;
-            let per = Millis::parse(per.trim()).filter(|per| *per >= Millis::seconds(1) && *per <= MAX_SPAN)?;
-            Some(Limit { count, per })
-        });
+        let limit = limit(&text);
         if limit.is_none() {
-            let help = "written `1 per 24h`: a number from 1 to 100, and a time from 1s to 366d; or `none`";
-            self.reading.at_with(node.spot, "this is no limit", Some(help.to_owned()));
+            self.reading.at_with(node.spot, "this is no limit", Some(LIMIT.to_owned()));
         }
         limit
     }
@@ -218,7 +216,7 @@ impl Reader<'_, '_, '_, '_> {
             Some(_) => vec![say],
             None => self.reading.items(say, 1, 10).iter().collect(),
         };
-        let names: Vec<&str> = ON.iter().copied().chain(facts.keys().map(String::as_str)).collect();
+        let names: Vec<&str> = ON.iter().copied().chain(["events"]).chain(facts.keys().map(String::as_str)).collect();
         let mut said = Vec::new();
         for (place, line) in lines.iter().enumerate() {
             let template = self.words.add(&mut self.reading, line, &format!("open.say.{place}"), &names);
@@ -310,9 +308,20 @@ impl Reader<'_, '_, '_, '_> {
         self.words.add(&mut self.reading, say, &format!("{name}.say"), SAID)
     }
 
-    fn span(&mut self, table: &Table<'_>, name: &str) -> Option<Millis> {
+    pub(super) fn span(&mut self, table: &Table<'_>, name: &str) -> Option<Millis> {
         table.get(name).and_then(|node| self.reading.span(node, Millis::seconds(1), MAX_SPAN))
     }
+}
+
+/// What a limit looks like.
+pub const LIMIT: &str = "written `1 per 24h`: a number from 1 to 100, and a time from 1s to 366d; or `none`";
+
+/// Reads `1 per 24h`.
+pub fn limit(text: &str) -> Option<Limit> {
+    let (count, per) = text.split_once(" per ")?;
+    let count = count.trim().parse::<usize>().ok().filter(|count| (1..=100).contains(count))?;
+    let per = Millis::parse(per.trim()).filter(|per| *per >= Millis::seconds(1) && *per <= MAX_SPAN)?;
+    Some(Limit { count, per })
 }
 
 fn given((name, source): (&str, &str)) -> Template {

@@ -6,19 +6,7 @@ use super::mistake::{File, Mistakes, Spot, did_you_mean};
 use super::yaml::{Key, Kind, Node};
 
 /// Keys of a later version: refused by name.
-const LATER: &[&str] = &[
-    "absence",
-    "count",
-    "sequence",
-    "change",
-    "topic",
-    "audience",
-    "quiet_hours",
-    "class",
-    "debounce",
-    "when_open",
-    "priority",
-];
+const LATER: &[&str] = &["topic"];
 
 /// The longest name, type or id, in bytes.
 pub const MAX_NAME: usize = 1_024;

@@ -18,6 +18,11 @@ pub fn source_schema() -> Value {
     parse(include_str!("schema/source.json"))
 }
 
+/// JSON Schema of `contact.yaml`.
+pub fn contact_schema() -> Value {
+    parse(include_str!("schema/contact.json"))
+}
+
 /// JSON Schema of a file of scenarios.
 pub fn scenario_schema() -> Value {
     parse(include_str!("schema/scenario.json"))
@@ -33,7 +38,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::catalog::{adapter, operation, playbook, scenario, script, source};
+    use crate::catalog::{adapter, operation, playbook, restraint, scenario, script, source, trigger};
 
     fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
         let properties = schema.pointer(&format!("{pointer}/properties")).and_then(Value::as_object);
@@ -42,13 +47,33 @@ mod tests {
 
     #[test]
     fn readers_and_schemas_know_the_same_keys() {
-        let schemas = [("playbook", playbook_schema()), ("adapter", adapter_schema()), ("source", source_schema())];
+        let schemas = [
+            ("playbook", playbook_schema()),
+            ("adapter", adapter_schema()),
+            ("source", source_schema()),
+            ("contact", contact_schema()),
+        ];
         let steps = "/properties/talk/properties/script/properties/steps/items";
         let call = format!("{steps}/properties/call/additionalProperties");
         let each = format!("{steps}/properties/choices/oneOf/1");
+        let on = "/properties/on/items";
+        let of = |condition: &str| format!("{on}/properties/{condition}");
         let cases: &[(&str, &str, &[&str])] = &[
             ("playbook", "", playbook::PLAYBOOK),
-            ("playbook", "/properties/on/items", playbook::TRIGGER),
+            ("playbook", on, trigger::TRIGGER),
+            ("playbook", &of("count"), trigger::COUNT),
+            ("playbook", &of("sum"), trigger::TOTAL),
+            ("playbook", &of("max"), trigger::TOTAL),
+            ("playbook", &of("first"), trigger::FIRST),
+            ("playbook", &of("sequence"), trigger::SEQUENCE),
+            ("playbook", &of("absence"), trigger::ABSENCE),
+            ("playbook", &of("change"), trigger::CHANGE),
+            ("playbook", &of("change/properties/of"), trigger::USUAL),
+            ("playbook", "/properties/audience", restraint::AUDIENCE),
+            ("playbook", "/properties/consent", restraint::CONSENT),
+            ("playbook", "/properties/cooldown", restraint::COOLDOWN),
+            ("playbook", "/properties/quiet_hours", restraint::QUIET),
+            ("playbook", "/properties/debounce", restraint::DEBOUNCE),
             ("playbook", "/properties/limits", playbook::LIMITS),
             ("playbook", "/properties/context/additionalProperties", playbook::CONTEXT),
             ("playbook", "/properties/open", playbook::OPEN),
@@ -65,8 +90,11 @@ mod tests {
             ("adapter", "", adapter::ADAPTER),
             ("adapter", "/properties/operations/additionalProperties", operation::OPERATION),
             ("adapter", "/properties/operations/additionalProperties/properties/request", operation::REQUEST),
+            ("contact", "", restraint::CONTACT),
+            ("contact", "/properties/budget", restraint::BUDGET),
             ("source", "", source::SOURCE),
             ("source", "/properties/verify", source::VERIFY),
+            ("source", "/properties/clock", source::CLOCK),
         ];
         for (name, pointer, known) in cases {
             let schema = &schemas.iter().find(|(other, _)| other == name).unwrap().1;
@@ -85,8 +113,17 @@ mod tests {
         assert_eq!(words(&adapter_schema(), method), operation::METHODS.map(|(word, _)| word));
         let scheme = "/properties/verify/properties/scheme/enum";
         assert_eq!(words(&source_schema(), scheme), source::SCHEMES.map(|(word, _)| word));
-        let trust = "/properties/on/items/properties/trust/enum";
-        assert_eq!(words(&playbook_schema(), trust), playbook::TRUST.map(|(word, _)| word));
+        let of = |pointer: &str| words(&playbook_schema(), &format!("/properties/{pointer}/enum"));
+        let on = |pointer: &str| of(&format!("on/items/properties/{pointer}"));
+        assert_eq!(on("trust"), playbook::TRUST.map(|(word, _)| word));
+        assert_eq!(on("count/properties/window"), trigger::WINDOW.map(|(word, _)| word));
+        assert_eq!(on("sequence/properties/order"), trigger::ORDER.map(|(word, _)| word));
+        assert_eq!(on("sequence/properties/then"), trigger::THEN.map(|(word, _)| word));
+        assert_eq!(on("absence/properties/from"), trigger::FROM.map(|(word, _)| word));
+        assert_eq!(on("change/properties/season"), trigger::SEASON.map(|(word, _)| word));
+        assert_eq!(of("class"), restraint::CLASS.map(|(word, _)| word));
+        assert_eq!(of("quiet_hours/properties/then"), restraint::THEN_QUIET.map(|(word, _)| word));
+        assert_eq!(of("when_open"), restraint::WHEN_OPEN.map(|(word, _)| word));
     }
 
     #[test]

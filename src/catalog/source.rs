@@ -1,6 +1,6 @@
 //! Reads a source: whom an event concerns, what it is called here, and how a webhook is verified.
 
-use crate::model::catalog::{Expression, Scheme, Source, Verify};
+use crate::model::catalog::{Expression, Scheme, Source, SourceClock, Verify};
 use crate::model::time::Millis;
 
 use super::expression::{Scope, expression};
@@ -8,7 +8,9 @@ use super::read::{Reading, Table};
 use super::yaml::Node;
 
 /// Keys of a source.
-pub const SOURCE: &[&str] = &["source", "verify", "each", "id", "type", "time", "customer", "data"];
+pub const SOURCE: &[&str] = &["source", "verify", "each", "id", "type", "time", "customer", "data", "clock"];
+/// Keys of `clock`.
+pub const CLOCK: &[&str] = &["ahead", "behind", "lateness"];
 /// Keys of `verify`.
 pub const VERIFY: &[&str] = &["scheme", "secrets", "tolerance"];
 /// Schemes of `verify`.
@@ -50,11 +52,21 @@ pub fn read(reading: &mut Reading<'_, '_>, root: &Node) -> Option<Source> {
     let time = value(reading, &table, "time");
     let customer = value(reading, &table, "customer");
     let data = value(reading, &table, "data");
-    Some(Source { name: name?, verify, each, id, kind, time, customer, data })
+    let clock = table.get("clock").and_then(|node| clock(reading, node)).unwrap_or_default();
+    Some(Source { name: name?, verify, each, id, kind, time, customer, data, clock })
 }
 
 fn value(reading: &mut Reading<'_, '_>, table: &Table<'_>, name: &str) -> Option<Expression> {
     table.get(name).and_then(|node| expression(reading, node, Scope::Only(&["body", "headers", "item"])))
+}
+
+/// What is known of the source's clock.
+fn clock(reading: &mut Reading<'_, '_>, node: &Node) -> Option<SourceClock> {
+    let table = reading.table(node, CLOCK)?;
+    let mut span = |key: &str, most: Millis| table.get(key).and_then(|node| reading.span(node, Millis(0), most));
+    let (ahead, behind) = (span("ahead", Millis::hours(24)), span("behind", Millis::hours(24)));
+    let lateness = span("lateness", Millis::hours(7 * 24));
+    Some(SourceClock { ahead: ahead.unwrap_or_default(), behind: behind.unwrap_or_default(), lateness })
 }
 
 fn verify(reading: &mut Reading<'_, '_>, node: &Node) -> Option<Verify> {

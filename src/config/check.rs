@@ -93,12 +93,13 @@ fn summary(catalog: &Catalog, scenarios: usize) -> String {
     )
 }
 
-/// `beckon check --schema`: JSON Schemas of playbooks, adapters, sources and scenarios, for editors.
+/// `beckon check --schema`: JSON Schemas of playbooks, adapters, sources, `contact.yaml` and scenarios, for editors.
 pub fn schemas() -> Value {
     json!({
         "playbook": catalog::playbook_schema(),
         "adapter": catalog::adapter_schema(),
         "source": catalog::source_schema(),
+        "contact": catalog::contact_schema(),
         "scenario": catalog::scenario_schema(),
     })
 }

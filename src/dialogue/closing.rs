@@ -41,13 +41,22 @@ pub fn close(draft: &mut Draft<'_>, id: ConversationId, kind: OutcomeKind) {
     draft.set_timer(id, Timer::Retire, kept);
 }
 
-/// Ends an opening that nobody saw: its key and its place in the limit are free again.
+/// Ends an opening that nobody saw: its key and its places in limit and contact budget are free again.
 pub fn expire(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    end_unseen(draft, id, Verdict::Expired, reason);
+}
+
+/// Takes back an opening that nobody saw, for what was missing came.
+pub fn withdraw(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
+    end_unseen(draft, id, Verdict::Withdrawn, reason);
+}
+
+fn end_unseen(draft: &mut Draft<'_>, id: ConversationId, verdict: Verdict, reason: &str) {
     let Some(conversation) = draft.conversation(id) else { return };
     if !matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_)) {
         return;
     }
-    draft.verdict_now(id, Verdict::Expired, Some(reason));
+    draft.verdict_now(id, verdict, Some(reason));
     free_place(draft, id);
     close(draft, id, OutcomeKind::Expired);
 }
@@ -59,12 +68,13 @@ pub fn fail(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
     close(draft, id, OutcomeKind::Failed);
 }
 
-/// Nobody was talked to: the place in the playbook's limit is free again.
+/// Nobody was talked to: its places in limit and contact budget are free again.
 fn free_place(draft: &mut Draft<'_>, id: ConversationId) {
     let Some(playbook) = draft.conversation(id).map(|conversation| conversation.playbook.clone()) else { return };
     if let Some(used) = draft.state.limits.get_mut(&playbook) {
         used.retain(|(_, holder)| *holder != id);
     }
+    draft.state.contacts.retain(|(_, _, holder)| *holder != id);
 }
 
 /// A closed conversation leaves the state, unless a goal or a call may still follow.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::model::catalog::{Catalog, Catalogs, Playbook};
 use crate::model::conversation::{Author, Conversation, Holder, Phase, client_id_hash};
-use crate::model::customer::{MAX_REFUSALS, RefusalCode, State, Timer};
+use crate::model::customer::{MAX_CONTACTS, MAX_REFUSALS, RefusalCode, State, Timer};
 use crate::model::decision::{Answer, Change, Decision, Effect, Judged, Reply, Summary, SummaryState};
 use crate::model::entry::{By, Entry, Kind, Logged, Verdict};
 use crate::model::ids::{ActorId, CallId, ConversationId, EntryId, Partition, Pos};
+use crate::model::restraint::Class;
 use crate::model::time::Ms;
 
 /// A decision in the making.
@@ -211,6 +212,17 @@ impl<'a> Draft<'a> {
         let Some((_, playbook)) = self.playbook(id) else { return };
         if self.conversation(id).is_some_and(|c| matches!(c.phase, Phase::Open)) {
             self.set_timer(id, Timer::Idle, self.now.plus(playbook.talk.idle));
+        }
+    }
+
+    /// The customer is spoken to: it counts in contact budgets, as long as one of them looks back.
+    pub fn spoken_to(&mut self, catalog: &Catalog, class: Class, id: ConversationId) {
+        let Some(longest) = catalog.contact.budgets.iter().map(|(_, limit)| limit.per).max() else { return };
+        let now = self.now;
+        self.state.contacts.retain(|(at, _, _)| now.since(*at) < longest);
+        self.state.contacts.push_back((now, class, id));
+        while self.state.contacts.len() > MAX_CONTACTS {
+            self.state.contacts.pop_front();
         }
     }
 

@@ -10,18 +10,30 @@ use super::draft::Draft;
 use super::room;
 use super::words::fill;
 use crate::model::catalog::{Catalog, ContextCall, Goal, Playbook};
-use crate::model::conversation::{Call, CallPhase, Conversation, Counters, Holder, Phase, Preparing};
+use crate::model::conversation::{Call, CallPhase, Conversation, Counters, Holder, Missing, Phase, Preparing};
 use crate::model::customer::Timer;
 use crate::model::decision::Effect;
 use crate::model::entry::{By, Kind, Verdict};
 use crate::model::event::Event;
-use crate::model::ids::{CallId, ConversationId, EventId};
+use crate::model::ids::{CallId, ConversationId};
 use crate::model::input::Choice;
+use crate::model::memory::Kept;
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
 
 /// How long context calls may take together.
 pub const CONTEXT_TIME: Millis = Millis::seconds(3);
+
+/// What a conversation is opened for.
+#[derive(Debug)]
+pub struct Cause<'a> {
+    /// The event that opens.
+    pub event: &'a Kept,
+    /// Earlier events of the burst that it ends.
+    pub before: &'a [Kept],
+    /// What would take the opening back, where it is for something that did not come.
+    pub missing: Option<Missing>,
+}
 
 /// Why a match opens nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,31 +51,39 @@ pub enum NoOpening {
 pub fn begin(
     draft: &mut Draft<'_>,
     catalog: &Arc<Catalog>,
-    playbook: &Arc<Playbook>,
+    playbook: &Playbook,
     key: String,
-    event: &Event,
-    event_id: EventId,
+    cause: Cause<'_>,
 ) -> Result<ConversationId, NoOpening> {
+    let event = &*cause.event.event;
+    let burst: Vec<Event> = match cause.before {
+        [] => Vec::new(),
+        before => before.iter().chain([cause.event]).map(|kept| (*kept.event).clone()).collect(),
+    };
     // The last opening needs no fact: where it cannot be said, none can.
-    let values = opening_values(draft, event, &BTreeMap::new());
+    let values = opening_values(draft, event, &burst, &BTreeMap::new());
     if let Some(last) = playbook.open.say.last() {
         fill(catalog, last, &values).map_err(|problem| NoOpening::Failed(format!("open.say: {problem}")))?;
     }
     let trigger = playbook.goal.as_ref().map_or(Value::Null, |goal| kept_fields(goal, event));
-    if !room::in_state(&draft.state, room::size(event) + room::size(&trigger) + room::OPENING) {
+    if !room::in_state(&draft.state, room::size(event) + room::size(&burst) + room::size(&trigger) + room::OPENING) {
         return Err(NoOpening::Full);
     }
     let now = draft.now;
     let id = draft.mint();
-    let preparing = Preparing { trigger: event.clone(), facts: BTreeMap::new() };
+    let preparing = Preparing { trigger: event.clone(), burst, facts: BTreeMap::new() };
     let mut conversation = fresh(playbook, catalog, key, now);
-    conversation.event = Some(event_id);
+    conversation.event = Some(cause.event.id);
+    conversation.missing = cause.missing;
     conversation.phase = Phase::Preparing(Box::new(preparing));
     conversation.trigger = trigger;
     draft.state.conversations.insert(id, conversation);
-    draft.entry(id, By::System, Kind::Event { event: event_id, envelope: Box::new(event.clone()) });
+    for kept in cause.before.iter().chain([cause.event]) {
+        draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone() });
+    }
     draft.entry(id, By::System, Kind::Verdict { playbook: playbook.name.clone(), verdict: Verdict::Waiting });
     hold_place(draft, playbook, id);
+    draft.spoken_to(catalog, playbook.restraint.class, id);
     let within = now.plus(playbook.open.within);
     draft.set_timer(id, Timer::OpenWithin, event.expires.map_or(within, |expires| expires.min(within)));
     if let Some(goal) = &playbook.goal {
@@ -87,6 +107,7 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         n: 0,
         seq: 0,
         trigger: Value::Null,
+        missing: None,
         opened_at: None,
         outcome: None,
         turn: None,
@@ -207,7 +228,7 @@ pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
     let Some((catalog, playbook)) = draft.playbook(id) else { return };
     let Some(conversation) = draft.conversation(id) else { return };
     let Phase::Preparing(preparing) = &conversation.phase else { return };
-    let values = opening_values(draft, &preparing.trigger, &preparing.facts);
+    let values = opening_values(draft, &preparing.trigger, &preparing.burst, &preparing.facts);
     let words = playbook.open.say.iter().find_map(|say| fill(&catalog, say, &values).ok().filter(|t| !t.is_empty()));
     let Some(text) = words else {
         closing::fail(draft, id, "no opening could be said");
@@ -239,10 +260,18 @@ pub fn seen(draft: &mut Draft<'_>, id: ConversationId) {
     draft.stir(id);
 }
 
-fn opening_values(draft: &Draft<'_>, event: &Event, facts: &BTreeMap<String, Value>) -> Map<String, Value> {
+fn opening_values(
+    draft: &Draft<'_>,
+    event: &Event,
+    burst: &[Event],
+    facts: &BTreeMap<String, Value>,
+) -> Map<String, Value> {
     let mut values: Map<String, Value> = facts.iter().map(|(name, fact)| (name.clone(), fact.clone())).collect();
     values.insert("event".to_owned(), event_value(event));
     values.insert("trigger".to_owned(), event_value(event));
+    let alone = std::slice::from_ref(event);
+    let events = if burst.is_empty() { alone } else { burst };
+    values.insert("events".to_owned(), events.iter().map(event_value).collect());
     values.insert("customer".to_owned(), customer_value(&draft.actor, draft.state.traits_object()));
     values
 }

@@ -2,18 +2,17 @@
 
 use serde_json::Map;
 
+use super::matching;
 use crate::dialogue::draft::Draft;
-use crate::dialogue::opening::NoOpening;
 use crate::dialogue::turn::StepOf;
-use crate::dialogue::{calls, customer_acts, goal, handoff, opening, operator_acts, room, timers, turn};
+use crate::dialogue::{calls, customer_acts, goal, handoff, operator_acts, room, turn};
 use crate::model::catalog::Catalogs;
-use crate::model::customer::{MAX_ENTRIES, RefusalCode, State, Trait};
-use crate::model::decision::{Answer, Change, Decision, Judged, Reply};
-use crate::model::entry::{By, Kind, Verdict};
+use crate::model::customer::{RefusalCode, State, Trait};
+use crate::model::decision::{Answer, Change, Decision, Reply};
 use crate::model::event::{Event, Trust};
-use crate::model::ids::{ConversationId, EventId, Pos};
+use crate::model::ids::{EventId, Pos};
 use crate::model::input::{Body, Input, To};
-use crate::trigger::judge::{Judgement, judge};
+use crate::trigger::sense::{Sensed, sense};
 
 /// The most traits and links of a customer.
 const MAX_TRAITS: usize = 200;
@@ -25,7 +24,7 @@ pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
         return erase(state, input.pos);
     }
     let mut draft = Draft::new(catalogs, actor.clone(), input.partition, input.pos, state);
-    timers::fire(&mut draft, input.time(), matches!(input.body, Body::Tick));
+    matching::fire(&mut draft, input.time(), matches!(input.body, Body::Tick));
     apply(&mut draft, input);
     // Asked after each input, whatever it was about.
     for id in draft.touched() {
@@ -47,6 +46,7 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         }
         Body::Chose { conversation, client_id, choice } => {
             customer_acts::chose(draft, *conversation, client_id, choice);
+            matching::chose(draft, *conversation, choice);
         }
         Body::Confirmed { conversation, client_id, call, approve } => {
             customer_acts::confirmed(draft, *conversation, client_id, *call, *approve);
@@ -98,92 +98,7 @@ fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
         }
         return;
     };
-    let actor = draft.actor.clone();
-    let judgements = judge(draft.catalogs, &catalog, Some(&actor), &draft.state, event, draft.now);
-    if event.only.is_some() && judgements.is_empty() {
-        draft.refuse(None, None, RefusalCode::UnknownPlaybook);
-    }
-    for (playbook, judgement) in judgements {
-        let name = playbook.name.clone();
-        match judgement {
-            Judgement::No { verdict, reason, condition, values } => {
-                if event.only.is_some() {
-                    let code = match verdict {
-                        Verdict::Paused => RefusalCode::Paused,
-                        Verdict::Limited => RefusalCode::Full,
-                        _ => RefusalCode::Failed,
-                    };
-                    draft.refuse(None, None, code);
-                }
-                draft.out.verdicts.push(Judged {
-                    event: id,
-                    playbook: name,
-                    verdict,
-                    reason,
-                    condition,
-                    values,
-                    conversation: None,
-                });
-            }
-            Judgement::Join(conversation) => {
-                join(draft, conversation, event, id);
-                verdict(draft, id, name, Verdict::Joined, None, Some(conversation));
-                if event.only.is_some() {
-                    draft.answer(None, Some(conversation), Reply::Existing);
-                }
-            }
-            Judgement::Open(key) => match opening::begin(draft, &catalog, &playbook, key, event, id) {
-                Ok(conversation) => {
-                    let failed = draft.conversation(conversation).is_none_or(|c| c.phase.is_closed());
-                    if !failed {
-                        verdict(draft, id, name, Verdict::Waiting, None, Some(conversation));
-                    }
-                    if event.only.is_some() {
-                        let seq = draft.conversation(conversation).map_or(0, |c| c.seq);
-                        draft.answer(None, Some(conversation), Reply::Done { seq });
-                    }
-                }
-                Err(no) => {
-                    let (told, reason, code) = match no {
-                        NoOpening::Full => (Verdict::Limited, "full".to_owned(), RefusalCode::Full),
-                        NoOpening::Failed(problem) => (Verdict::Failed, problem, RefusalCode::Failed),
-                    };
-                    verdict(draft, id, name, told, Some(reason), None);
-                    if event.only.is_some() {
-                        draft.refuse(None, None, code);
-                    }
-                }
-            },
-        }
-    }
-}
-
-/// A further match of an open key: the event is added, and the next turn sees it. A full log takes no more of them.
-fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
-    let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
-    if !full {
-        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()) };
-        draft.entry(conversation, By::System, kind);
-    }
-}
-
-fn verdict(
-    draft: &mut Draft<'_>,
-    event: EventId,
-    playbook: String,
-    verdict: Verdict,
-    reason: Option<String>,
-    conversation: Option<ConversationId>,
-) {
-    draft.out.verdicts.push(Judged {
-        event,
-        playbook,
-        verdict,
-        reason,
-        condition: None,
-        values: Map::new(),
-        conversation,
-    });
+    matching::event_came(draft, &catalog, event, id);
 }
 
 /// What is known of the customer grows. A browser never overwrites what the server said.
@@ -205,10 +120,10 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
     let mut decision = Decision { state, ..Decision::default() };
     let Body::Event(event) = &input.body else { return decision };
     let Some(catalog) = catalogs.current() else { return decision };
-    for (playbook, judgement) in judge(catalogs, catalog, None, &decision.state, event, input.time()) {
-        if let Judgement::No { verdict, reason, condition, values } = judgement {
-            let (event, playbook) = (input.id(), playbook.name.clone());
-            decision.verdicts.push(Judged { event, playbook, verdict, reason, condition, values, conversation: None });
+    let findings = sense(catalog, None, &mut decision.state, event, input.id(), input.time());
+    for (playbook, sensed) in findings.sensed {
+        if let Sensed::No(no) = sensed {
+            decision.verdicts.push(matching::judged(input.id(), &playbook.name, no, None));
         }
     }
     decision

@@ -4,6 +4,7 @@ pub mod assistant;
 pub mod decide;
 pub mod effects;
 pub mod inbox;
+mod matching;
 pub mod node;
 pub mod notify;
 pub mod owner;

@@ -64,13 +64,13 @@ async fn shown(parts: &Parts, in_force: &InForce) -> Result<PlaybookList, ApiErr
     }
     let catalogs = (parts.catalogs)();
     let playbooks = catalogs.current().map(|catalog| &catalog.playbooks);
-    let form = |name: &String, on: &[crate::model::catalog::Trigger]| PlaybookForm {
+    let form = |name: &String, playbook: &crate::model::catalog::Playbook| PlaybookForm {
         name: name.clone(),
         state: if in_force.paused.contains(name) { "paused" } else { "active" },
-        on: on.iter().map(|trigger| trigger.event.clone()).collect(),
+        on: playbook.hears().into_iter().map(str::to_owned).collect(),
         counts: counts.get(name).cloned().unwrap_or_default(),
     };
-    let items = playbooks.into_iter().flatten().map(|(name, playbook)| form(name, &playbook.on)).collect();
+    let items = playbooks.into_iter().flatten().map(|(name, playbook)| form(name, playbook)).collect();
     Ok(PlaybookList { items, cursor: None, revision: in_force.revision })
 }
 

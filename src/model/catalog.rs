@@ -9,7 +9,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::event::Trust;
+use super::index::Index;
 use super::input::InForce;
+pub use super::pattern::Trigger;
+use super::restraint::{Contact, Restraint};
 use super::time::Millis;
 
 /// The files of a workspace: path (with `/`) to content.
@@ -24,14 +27,32 @@ pub struct Catalog {
     pub playbooks: BTreeMap<String, Arc<Playbook>>,
     /// Which playbooks hear a type of event: sorted by name, each once.
     pub listeners: BTreeMap<String, Vec<Arc<Playbook>>>,
+    /// Which triggers an event may fire, without asking each.
+    pub index: Index,
     /// Types of events that are some playbook's goal.
     pub goals: BTreeSet<String>,
     /// Operations by full name, such as `shop.get_order`.
     pub operations: BTreeMap<String, Arc<Operation>>,
     /// Sources by name: the workspace's own, and shipped profiles.
     pub sources: BTreeMap<String, Arc<Source>>,
+    /// What holds for all playbooks.
+    pub contact: Contact,
     /// Every template of the workspace: words and prompts, by name.
     pub templates: tera::Tera,
+}
+
+impl Catalog {
+    /// Notes which playbooks hear which types, from the playbooks.
+    pub fn listen(&mut self) {
+        self.listeners.clear();
+        self.goals = self.playbooks.values().filter_map(|p| p.goal.as_ref()).map(|goal| goal.event.clone()).collect();
+        for playbook in self.playbooks.values() {
+            for event in playbook.hears() {
+                self.listeners.entry(event.to_owned()).or_default().push(Arc::clone(playbook));
+            }
+        }
+        self.index = Index::new(&self.listeners);
+    }
 }
 
 impl fmt::Debug for Catalog {
@@ -78,6 +99,8 @@ pub struct Playbook {
     pub on: Vec<Trigger>,
     /// How often it may open for one customer.
     pub limit: Option<Limit>,
+    /// What else holds it back.
+    pub restraint: Restraint,
     /// Calls whose results are facts, by name.
     pub context: Vec<ContextCall>,
     /// How it opens.
@@ -92,15 +115,11 @@ pub struct Playbook {
     pub fallback: Template,
 }
 
-/// What fires a playbook.
-#[derive(Debug)]
-pub struct Trigger {
-    /// The type of the event.
-    pub event: String,
-    /// What must hold; none: always.
-    pub when: Option<Condition>,
-    /// Which events count: those of the server, or those of browsers.
-    pub trust: Trust,
+impl Playbook {
+    /// The types of events that it hears.
+    pub fn hears(&self) -> BTreeSet<&str> {
+        self.on.iter().flat_map(Trigger::hears).collect()
+    }
 }
 
 /// At most so many openings in so long.
@@ -368,6 +387,19 @@ pub struct Source {
     pub customer: Option<Expression>,
     /// The event's data.
     pub data: Option<Expression>,
+    /// What is known of its clock.
+    pub clock: SourceClock,
+}
+
+/// What is known of a source's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SourceClock {
+    /// So much is it ahead.
+    pub ahead: Millis,
+    /// So much is it behind.
+    pub behind: Millis,
+    /// How late its events may be; none: the default.
+    pub lateness: Option<Millis>,
 }
 
 /// How a webhook is verified.

@@ -38,6 +38,9 @@ pub struct Conversation {
     /// Of the trigger, the fields that the goal names, in their places.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub trigger: Value,
+    /// What would take the opening back: set where it was opened for something that did not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
     /// When it was first seen or answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Ms>,
@@ -100,11 +103,25 @@ impl Phase {
     }
 }
 
+/// Something that did not come, for which a conversation was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The trigger.
+    pub trigger: String,
+    /// What its events are told apart by.
+    pub key: String,
+    /// When the wait began.
+    pub since: Ms,
+}
+
 /// What a conversation has gathered before its opening.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preparing {
     /// The event that opens.
     pub trigger: Event,
+    /// All events of the burst that it ends; empty where it is alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub burst: Vec<Event>,
     /// Facts so far, by name.
     pub facts: BTreeMap<String, Value>,
 }

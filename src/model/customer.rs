@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use super::conversation::Conversation;
 use super::event::Trust;
 use super::ids::ConversationId;
+use super::memory::{Memories, Wake};
+use super::restraint::Class;
 use super::time::Ms;
 
 /// The schema that this build writes; older ones are migrated on read, newer ones refused.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// The largest state, in bytes as stored. A match that would pass it is `limited`, a message gets `full`.
 pub const MAX_STATE: usize = 64 * 1024;
@@ -21,6 +23,9 @@ pub const MAX_CONVERSATIONS: usize = 32;
 
 /// The most entries of one conversation.
 pub const MAX_ENTRIES: u32 = 2_000;
+
+/// How many openings contact budgets remember: more than any of them allows.
+pub const MAX_CONTACTS: usize = 200;
 
 /// How many refusals are remembered for frames sent again.
 pub const MAX_REFUSALS: usize = 32;
@@ -46,12 +51,30 @@ pub struct State {
     /// What is due when, earliest first.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub timers: BTreeSet<(Ms, ConversationId, Timer)>,
+    /// What conditions over time remember.
+    #[serde(default, skip_serializing_if = "Memories::is_empty")]
+    pub memories: Memories,
+    /// What waits for its time without a conversation, in the order it began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wakes: Vec<Wake>,
+    /// When the customer was spoken to, oldest first: what contact budgets count.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub contacts: VecDeque<(Ms, Class, ConversationId)>,
+    /// Until when a playbook is silent for this customer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cooldowns: BTreeMap<String, Ms>,
 }
 
 impl State {
     /// The earliest time at which something is due.
     pub fn due(&self) -> Option<Ms> {
-        self.timers.first().map(|(at, _, _)| *at)
+        let timer = self.timers.first().map(|(at, _, _)| *at);
+        timer.into_iter().chain(self.next_wake().map(|(_, at)| at)).min()
+    }
+
+    /// The place among `wakes` of what is due first, and when; of several at once the one that began first.
+    pub fn next_wake(&self) -> Option<(usize, Ms)> {
+        self.wakes.iter().enumerate().map(|(place, wake)| (wake.due, place)).min().map(|(due, place)| (place, due))
     }
 
     /// The traits as a JSON object.
@@ -188,6 +211,7 @@ impl State {
         if schema > SCHEMA {
             return Err(BadState::Newer(schema));
         }
+        // Schema 2 added what conditions over time remember: a state of schema 1 is one that remembers nothing yet.
         serde_json::from_slice(json.get(1..).unwrap_or_default()).map_err(|e| BadState::Corrupt(e.to_string()))
     }
 }

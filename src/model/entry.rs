@@ -272,6 +272,26 @@ pub enum Verdict {
     Paused,
     /// Key or opening could not be computed.
     Failed,
+    /// It waits for its time: an absence, or the end of a burst.
+    Pending,
+    /// It came later than its window waits for.
+    Late,
+    /// What waited, or an opening not yet seen, was taken back: what was missing came.
+    Withdrawn,
+    /// The customer is not in the playbook's audience.
+    Excluded,
+    /// The customer is left out to compare with.
+    Holdout,
+    /// The customer refused such openings, or did not agree to them.
+    OptedOut,
+    /// It waits for quiet hours to end, or was dropped in them.
+    Quiet,
+    /// A playbook of higher priority spoke.
+    Outranked,
+    /// A conversation was there already.
+    Dropped,
+    /// It would have opened; the playbook only watches.
+    Shadow,
 }
 
 /// An entry with the conversation whose log it belongs to.

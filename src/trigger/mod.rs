@@ -1,5 +1,18 @@
-//! Which events open what: conditions, keys, limits. Pure.
+//! Which events open what: conditions over time, restraint, keys, limits. Pure.
+//!
+//! An event is sensed by every playbook that hears its type (`sense`); `kinds` hands it to the file of each kind of
+//! condition: `measure`, `sequence`, `absence`, `change`. What matches is held back or let through by `restrain`. What waits
+//! for its time lies in the customer's state and comes back by `wake`.
 //!
 //! Not here: how an opening is prepared and said (`dialogue::opening`).
 
-pub mod judge;
+pub mod absence;
+pub mod burst;
+pub mod change;
+mod kinds;
+pub mod measure;
+pub mod quiet;
+pub mod restrain;
+pub mod sense;
+pub mod sequence;
+pub mod wake;

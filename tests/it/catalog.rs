@@ -6,6 +6,7 @@ use std::path::Path;
 use beckon::catalog::{Mistake, compile, hash, read_workspace};
 use beckon::model::catalog::{Catalog, Files, ScriptChoices};
 use beckon::model::cel_value::{self, Held};
+use beckon::model::pattern::Moment;
 use beckon::model::time::Millis;
 use serde_json::json;
 
@@ -129,7 +130,7 @@ fn example() -> Catalog {
 fn the_example_compiles_into_what_it_says() {
     let catalog = example();
     let playbook = &catalog.playbooks["checkout-trouble"];
-    assert_eq!(playbook.on[0].event, "checkout.payment_failed");
+    assert!(matches!(&playbook.on[0].moment, Moment::Event(event) if event == "checkout.payment_failed"));
     let when = playbook.on[0].when.as_ref().unwrap();
     let parts: Vec<&str> = when.parts.iter().map(|part| part.source.as_str()).collect();
     assert_eq!(parts, ["event.data.attempt >= 2", "event.data.total > 20.0"]);
@@ -175,7 +176,8 @@ fn compiled_words_render_and_conditions_tell_what_failed() {
     assert!(render(&playbook.open.say[0].name, &tera::Context::new()).is_err());
     assert!(render(&playbook.open.say[1].name, &tera::Context::new()).is_ok());
     let prompt = &playbook.talk.prompt.as_ref().unwrap().name;
-    assert_eq!(render(prompt, &context).unwrap(), "Help with order <1042>. Be brief, 42.");
+    let data = r#"Help with order "\u003c1042\u003e". Be brief, "42"."#;
+    assert_eq!(render(prompt, &context).unwrap(), data, "in prompts, and in what they include, text is data");
     assert!(render("beckon#fallback", &tera::Context::new()).is_ok());
 
     let ask = |data: serde_json::Value| {
@@ -260,18 +262,6 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
         // Keys.
         ("  why:", "  wyh:", "there is no key `wyh` here", "wyh", "did you mean `why`?"),
         ("handoff:\n", "hand_off:\n", "there is no key `hand_off` here", "hand_off", "did you mean `handoff`?"),
-        (
-            "goal:",
-            "audience: { rollout: 100% }\ngoal:",
-            "`audience` is not supported by this version yet",
-            "audience",
-            "",
-        ),
-        ("goal:", "quiet_hours: {}\ngoal:", "`quiet_hours` is not supported by this version yet", "quiet_hours", ""),
-        ("goal:", "when_open: join\ngoal:", "`when_open` is not supported by this version yet", "when_open", ""),
-        ("goal:", "class: service\ngoal:", "`class` is not supported by this version yet", "class", ""),
-        ("goal:", "debounce: { for: 30s }\ngoal:", "`debounce` is not supported by this version yet", "debounce", ""),
-        ("goal:", "priority: 50\ngoal:", "`priority` is not supported by this version yet", "priority", ""),
         ("limits: { per", "on_error: x\nlimits: { per", "there is no key `on_error` here", "on_error", "keys here are"),
         ("playbook: checkout-trouble", "playbook: a/b", "a playbook's name has letters", "a/b", ""),
         ("playbook: checkout-trouble", "playbook: all", "`all` stands for every playbook", "all", ""),
@@ -507,12 +497,10 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
 
 #[test]
 fn triggers_of_a_later_version_are_refused_by_name() {
-    for key in ["absence", "count", "sequence", "change", "topic"] {
-        let text = format!("playbook: a\non:\n  - {key}: {{ of: x }}\nopen: {{ say: Hi }}\n");
-        let files = Files::from([("playbooks/a.yaml".to_owned(), text.into_bytes())]);
-        let (told, meant, _) = only(&compile(&files, None).unwrap_err());
-        assert_eq!((told, meant), (format!("`{key}` is not supported by this version yet"), key.to_owned()));
-    }
+    let text = "playbook: a\non:\n  - topic: { event: x }\nopen: { say: Hi }\n";
+    let files = Files::from([("playbooks/a.yaml".to_owned(), text.into())]);
+    let (told, meant, _) = only(&compile(&files, None).unwrap_err());
+    assert_eq!((told.as_str(), meant.as_str()), ("`topic` is not supported by this version yet", "topic"));
 }
 
 #[test]
@@ -799,24 +787,31 @@ fn documented() -> Files {
 #[test]
 fn the_examples_of_the_reference_compile() {
     let files = documented();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 9);
     let catalog = compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
-    assert_eq!(catalog.playbooks.keys().collect::<Vec<_>>(), ["checkout-trouble", "help"]);
+    assert_eq!(
+        catalog.playbooks.keys().collect::<Vec<_>>(),
+        ["checkout-trouble", "help", "over-time", "with-restraint"]
+    );
+    assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);
 }
 
 #[test]
 fn the_reference_names_every_key_that_is_known() {
-    let text = include_str!("../../docs/playbooks.md");
     let schemas = beckon::config::schemas();
-    let mut open = vec![&schemas];
+    let mut open: Vec<_> = schemas.as_object().unwrap().iter().collect();
     let mut missing = BTreeSet::new();
-    while let Some(value) = open.pop() {
+    while let Some((name, value)) = open.pop() {
+        let text = match name.as_str() {
+            "scenario" => include_str!("../../docs/testing-playbooks.md"),
+            _ => include_str!("../../docs/playbooks.md"),
+        };
         if let Some(properties) = value.get("properties").and_then(|properties| properties.as_object()) {
             missing.extend(properties.keys().filter(|key| !text.contains(key.as_str())).cloned());
         }
-        open.extend(value.as_object().into_iter().flat_map(|object| object.values()));
-        open.extend(value.as_array().into_iter().flatten());
+        open.extend(value.as_object().into_iter().flat_map(|object| object.values()).map(|inner| (name, inner)));
+        open.extend(value.as_array().into_iter().flatten().map(|inner| (name, inner)));
     }
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -827,11 +822,13 @@ fn what_compiles_fits_the_published_schema_and_what_has_wrong_keys_does_not() {
     let playbook = validator(&beckon::catalog::playbook_schema());
     let adapter = validator(&beckon::catalog::adapter_schema());
     let source = validator(&beckon::catalog::source_schema());
+    let contact = validator(&beckon::catalog::contact_schema());
     for (path, text) in documented() {
         let schema = match path.split('/').next().unwrap() {
             "playbooks" => &playbook,
             "adapters" => &adapter,
             "sources" => &source,
+            "contact.yaml" => &contact,
             _ => continue,
         };
         let json = beckon::catalog::yaml_to_json(std::str::from_utf8(&text).unwrap()).unwrap();

@@ -116,6 +116,7 @@ pub fn source(name: &str, scheme: Scheme, secrets: &[&str]) -> Source {
         time: None,
         customer: None,
         data: None,
+        clock: beckon::model::catalog::SourceClock::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use beckon::model::catalog::{
 };
 use beckon::model::cel_value;
 use beckon::model::event::Trust;
+use beckon::model::restraint::Restraint;
 use beckon::model::time::Millis;
 use serde_json::{Value, json};
 
@@ -36,15 +37,9 @@ pub fn compile(files: &Files) -> Result<Catalog, String> {
     ];
     let mut catalog = Catalog { hash: variant, templates: making.templates, ..Catalog::default() };
     for playbook in playbooks.map(Arc::new) {
-        for trigger in &playbook.on {
-            catalog.listeners.entry(trigger.event.clone()).or_default().push(Arc::clone(&playbook));
-        }
-        catalog.goals.extend(playbook.goal.as_ref().map(|goal| goal.event.clone()));
         catalog.playbooks.insert(playbook.name.clone(), playbook);
     }
-    for listeners in catalog.listeners.values_mut() {
-        listeners.sort_by(|a, b| a.name.cmp(&b.name));
-    }
+    catalog.listen();
     catalog.operations = operations.into_iter().map(|o| (o.name.clone(), Arc::new(o))).collect();
     Ok(catalog)
 }
@@ -68,6 +63,7 @@ impl Making {
             name: "checkout-trouble".to_owned(),
             on: vec![trigger("checkout.payment_failed", Some("event.data.attempt >= 2 && event.data.total > 20.0"))],
             limit: (variant == "v1").then_some(Limit { count: 1, per: Millis::hours(24) }),
+            restraint: Restraint::default(),
             context: vec![ContextCall {
                 name: "order".to_owned(),
                 operation: "shop.get_order".to_owned(),
@@ -150,6 +146,7 @@ impl Making {
             name: "help".to_owned(),
             on: vec![trigger("help.wanted", None)],
             limit: None,
+            restraint: Restraint::default(),
             context: Vec::new(),
             open: Open {
                 key: None,
@@ -185,6 +182,7 @@ impl Making {
                 trigger("page.viewed", Some("event.data.page == 'cart'")),
             ],
             limit: Some(Limit { count: 2, per: Millis::minutes(10) }),
+            restraint: Restraint::default(),
             context: Vec::new(),
             open: Open {
                 key: None,
@@ -225,7 +223,7 @@ impl Making {
 }
 
 fn trigger(event: &str, when: Option<&str>) -> Trigger {
-    Trigger { event: event.to_owned(), when: when.map(condition), trust: Trust::Server }
+    Trigger::on_event(event, when.map(condition), Trust::Server)
 }
 
 fn expression(source: &str) -> Expression {

@@ -1,0 +1,258 @@
+//! Which triggers an event may fire, without asking each: by its type, then by one field that a trigger compares with a
+//! constant: equal, a prefix, a range. What is found is asked in full; what is not found cannot hold.
+//!
+//! Sound because a condition's parts are asked in order and one that is false or an error ends it: a trigger whose
+//! indexed part cannot be true cannot match.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use cel::IdedExpr;
+use cel::common::ast::{Expr, LiteralValue, operators};
+use serde_json::Value;
+
+use super::catalog::{Condition, Playbook};
+use super::event::Event;
+
+/// A trigger that hears a type: the place of its playbook among those that hear it, and its own place in `on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The playbook, among those that hear the type, in order of name.
+    pub playbook: usize,
+    /// The trigger.
+    pub trigger: usize,
+}
+
+/// The triggers by type and by field.
+#[derive(Debug, Default)]
+pub struct Index {
+    types: HashMap<String, OfType>,
+}
+
+/// The triggers that hear one type.
+#[derive(Debug, Default)]
+struct OfType {
+    all: Vec<Place>,
+    /// Those without a field to find them by.
+    always: Vec<Place>,
+    fields: BTreeMap<Vec<String>, Field>,
+}
+
+/// What triggers compare one field with.
+#[derive(Debug, Default)]
+struct Field {
+    texts: HashMap<String, Vec<Place>>,
+    /// By the bits of the number; an integer and a fraction of the same value are one.
+    numbers: HashMap<u64, Vec<Place>>,
+    flags: [Vec<Place>; 2],
+    prefixes: HashMap<String, Vec<Place>>,
+    /// How long they are, in bytes.
+    lengths: BTreeSet<usize>,
+    /// By the bound, in an order of bits that is the order of numbers: at least or above it, at most or below it.
+    above: BTreeMap<u64, Vec<Place>>,
+    below: BTreeMap<u64, Vec<Place>>,
+}
+
+/// What a part of a condition says of one field.
+enum Test {
+    Equal(Vec<Value>),
+    Prefix(String),
+    Above(f64),
+    Below(f64),
+}
+
+impl Index {
+    /// Of the playbooks that hear each type.
+    pub fn new(listeners: &BTreeMap<String, Vec<Arc<Playbook>>>) -> Index {
+        let mut types: HashMap<String, OfType> = HashMap::new();
+        for (kind, heard) in listeners {
+            let of = types.entry(kind.clone()).or_default();
+            for (playbook, held) in heard.iter().enumerate() {
+                for (trigger, on) in held.on.iter().enumerate().filter(|(_, on)| on.hears().contains(kind.as_str())) {
+                    let place = Place { playbook, trigger };
+                    of.all.push(place);
+                    match on.when.as_ref().filter(|_| on.is_plain()).and_then(best) {
+                        Some((path, test)) => of.fields.entry(path).or_default().add(test, place),
+                        None => of.always.push(place),
+                    }
+                }
+            }
+        }
+        Index { types }
+    }
+
+    /// All triggers that hear a type, by playbook.
+    pub fn hearing(&self, kind: &str) -> &[Place] {
+        self.types.get(kind).map(|of| of.all.as_slice()).unwrap_or_default()
+    }
+
+    /// The triggers that an event may fire, by playbook; the others that hear it cannot hold.
+    pub fn candidates(&self, event: &Event) -> Vec<Place> {
+        let Some(of) = self.types.get(&event.kind) else { return Vec::new() };
+        let mut found = of.always.clone();
+        for (path, field) in &of.fields {
+            if let Some(value) = value_at(event, path) {
+                field.find(&value, &mut found);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl Field {
+    fn add(&mut self, test: Test, place: Place) {
+        match test {
+            Test::Equal(values) => {
+                for value in values {
+                    match value {
+                        Value::String(text) => self.texts.entry(text).or_default().push(place),
+                        Value::Bool(flag) => self.flag(flag).push(place),
+                        other => {
+                            let bits = other.as_f64().map(bits).unwrap_or_default();
+                            self.numbers.entry(bits).or_default().push(place);
+                        }
+                    }
+                }
+            }
+            Test::Prefix(prefix) => {
+                self.lengths.insert(prefix.len());
+                self.prefixes.entry(prefix).or_default().push(place);
+            }
+            Test::Above(bound) => self.above.entry(bits(bound)).or_default().push(place),
+            Test::Below(bound) => self.below.entry(bits(bound)).or_default().push(place),
+        }
+    }
+
+    fn flag(&mut self, flag: bool) -> &mut Vec<Place> {
+        let [no, yes] = &mut self.flags;
+        if flag { yes } else { no }
+    }
+
+    fn find(&self, value: &Found<'_>, found: &mut Vec<Place>) {
+        match value {
+            Found::Text(text) => {
+                found.extend(self.texts.get(*text).into_iter().flatten());
+                let lengths = self.lengths.range(..=text.len());
+                let prefixes = lengths.filter_map(|length| self.prefixes.get(text.get(..*length)?));
+                found.extend(prefixes.flatten());
+            }
+            Found::Number(number) => {
+                let bits = bits(*number);
+                found.extend(self.numbers.get(&bits).into_iter().flatten());
+                found.extend(self.above.range(..=bits).flat_map(|(_, places)| places));
+                found.extend(self.below.range(bits..).flat_map(|(_, places)| places));
+            }
+            Found::Flag(flag) => {
+                let [no, yes] = &self.flags;
+                found.extend(if *flag { yes } else { no });
+            }
+        }
+    }
+}
+
+/// A number's bits in the order of numbers. Both zeros are one.
+fn bits(number: f64) -> u64 {
+    let bits = (number + 0.0).to_bits();
+    if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
+}
+
+/// A field's value as an index finds it.
+enum Found<'e> {
+    Text(&'e str),
+    Number(f64),
+    Flag(bool),
+}
+
+fn value_at<'e>(event: &'e Event, path: &[String]) -> Option<Found<'e>> {
+    let (first, rest) = path.split_first()?;
+    let value = match first.as_str() {
+        "data" => rest.iter().try_fold(&event.data, |value, field| value.get(field))?,
+        "id" => return rest.is_empty().then_some(Found::Text(&event.id)),
+        "source" => return rest.is_empty().then_some(Found::Text(&event.source)),
+        "type" => return rest.is_empty().then_some(Found::Text(&event.kind)),
+        name => rest.iter().try_fold(event.extensions.get(name)?, |value, field| value.get(field))?,
+    };
+    match value {
+        Value::String(text) => Some(Found::Text(text)),
+        Value::Number(number) => number.as_f64().map(Found::Number),
+        Value::Bool(flag) => Some(Found::Flag(*flag)),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The part of a condition that tells most: an equality, else a prefix, else a range.
+fn best(condition: &Condition) -> Option<(Vec<String>, Test)> {
+    let tests = condition.parts.iter().filter_map(|part| test(part.program.expression()));
+    tests.min_by_key(|(_, test)| match test {
+        Test::Equal(_) => 0,
+        Test::Prefix(_) => 1,
+        Test::Above(_) | Test::Below(_) => 2,
+    })
+}
+
+/// What a part says of one field of the event; none where it says something else.
+fn test(part: &IdedExpr) -> Option<(Vec<String>, Test)> {
+    let Expr::Call(call) = &part.expr else { return None };
+    if let Some(target) = &call.target {
+        let [argument] = call.args.as_slice() else { return None };
+        let Value::String(prefix) = constant(argument).filter(|_| call.func_name == "startsWith")? else { return None };
+        return Some((field(target)?, Test::Prefix(prefix)));
+    }
+    let [left, right] = call.args.as_slice() else { return None };
+    let name = call.func_name.as_str();
+    if name == operators::IN {
+        let Expr::List(list) = &right.expr else { return None };
+        let values: Option<Vec<Value>> = list.elements.iter().map(constant).collect();
+        return Some((field(left)?, Test::Equal(values?)));
+    }
+    // A constant on the left turns the comparison round.
+    let (path, value, turned) = match (field(left), constant(right)) {
+        (Some(path), Some(value)) => (path, value, false),
+        _ => (field(right)?, constant(left)?, true),
+    };
+    let number = value.as_f64();
+    let test = match name {
+        operators::EQUALS => Test::Equal(vec![value]),
+        operators::GREATER | operators::GREATER_EQUALS if !turned => Test::Above(number?),
+        operators::LESS | operators::LESS_EQUALS if !turned => Test::Below(number?),
+        operators::GREATER | operators::GREATER_EQUALS => Test::Below(number?),
+        operators::LESS | operators::LESS_EQUALS => Test::Above(number?),
+        _ => return None,
+    };
+    Some((path, test))
+}
+
+/// A text, a number, true or false, as written.
+fn constant(piece: &IdedExpr) -> Option<Value> {
+    let Expr::Literal(literal) = &piece.expr else { return None };
+    match literal {
+        LiteralValue::String(text) => Some(Value::from(text.inner())),
+        LiteralValue::Boolean(flag) => Some(Value::from(*flag.inner())),
+        LiteralValue::Int(number) => Some(Value::from(*number.inner())),
+        LiteralValue::Double(number) => Some(Value::from(*number.inner())),
+        LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => None,
+    }
+}
+
+/// The path of a field below `event`.
+fn field(piece: &IdedExpr) -> Option<Vec<String>> {
+    let mut path = Vec::new();
+    let mut piece = piece;
+    loop {
+        match &piece.expr {
+            Expr::Ident(name) => {
+                path.reverse();
+                // The time is text made of the event's own, and not a field of it.
+                let of_event = name == "event" && path.first().is_some_and(|field| field != "time");
+                return of_event.then_some(path);
+            }
+            Expr::Select(select) if !select.test => {
+                path.push(select.field.clone());
+                piece = &select.operand;
+            }
+            _ => return None,
+        }
+    }
+}

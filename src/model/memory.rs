@@ -1,0 +1,180 @@
+//! What conditions over time remember of one customer: numbers by condition and key, and what is to be woken. Small and
+//! bounded: the oldest go first.
+//!
+//! Not here: how numbers come about (`trigger`).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::ids::EventId;
+use super::time::Ms;
+
+/// How many keys (orders, cards) one condition remembers for one customer.
+pub const MAX_KEYS: usize = 32;
+
+/// How many numbers all conditions together remember for one customer; about 16 bytes each.
+pub const MAX_NUMBERS: usize = 1_200;
+
+/// How much may wait for one customer at once.
+pub const MAX_WAKES: usize = 32;
+
+/// How many bytes of events may wait for one customer at once.
+pub const MAX_KEPT: usize = 16 * 1024;
+
+/// How many events of a burst are kept whole.
+pub const MAX_BURST: usize = 20;
+
+/// How many more of them are known by their ids.
+pub const MAX_REST: usize = 100;
+
+/// What is remembered, by condition and key.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Memories(BTreeMap<String, BTreeMap<String, Remembered>>);
+
+/// What one condition remembers of one key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// When it last changed.
+    #[serde(rename = "t")]
+    pub touched: Ms,
+    /// What it is.
+    #[serde(rename = "m")]
+    pub memory: Memory,
+}
+
+/// What is remembered of events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// Values by time, in its order: what is counted, added up, or told apart (a hash).
+    Values(Vec<(Ms, f64)>),
+    /// Steps of a sequence by time, in its order: which ones an event may be, as bits.
+    Steps(Vec<(Ms, u32)>),
+    /// When what is waited for came last.
+    Came(Ms),
+    /// Periods that were not empty, by their beginning.
+    Periods {
+        /// The beginning of the first one ever.
+        first: Ms,
+        /// The value of each.
+        values: Vec<(Ms, f64)>,
+        /// Whether the last one that ended was unlike the others: it is told once.
+        told: bool,
+    },
+}
+
+impl Memory {
+    fn numbers(&self) -> usize {
+        match self {
+            Memory::Values(values) => values.len(),
+            Memory::Steps(steps) => steps.len(),
+            Memory::Came(_) => 1,
+            Memory::Periods { values, .. } => values.len() + 2,
+        }
+    }
+}
+
+impl Memories {
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What a condition remembers of a key.
+    pub fn get(&self, condition: &str, key: &str) -> Option<&Memory> {
+        self.0.get(condition)?.get(key).map(|remembered| &remembered.memory)
+    }
+
+    /// Remembers something in place of what was there; what is over the bounds goes, the oldest first.
+    pub fn put(&mut self, condition: &str, key: &str, memory: Memory, now: Ms) {
+        let keys = self.0.entry(condition.to_owned()).or_default();
+        keys.insert(key.to_owned(), Remembered { touched: now, memory });
+        while keys.len() > MAX_KEYS {
+            let oldest = keys.iter().filter(|(other, _)| *other != key).min_by_key(|(_, held)| held.touched);
+            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
+            keys.remove(&oldest);
+        }
+        while self.numbers() > MAX_NUMBERS && self.forget_oldest() {}
+    }
+
+    /// Forgets what has not changed for the longest time; false where nothing is remembered.
+    pub fn forget_oldest(&mut self) -> bool {
+        let all = self.0.iter().flat_map(|(id, keys)| keys.iter().map(move |(key, held)| (held.touched, id, key)));
+        let Some((id, key)) = all.min().map(|(_, id, key)| (id.clone(), key.clone())) else { return false };
+        self.forget(&id, &key);
+        true
+    }
+
+    /// Forgets what a condition remembers of a key.
+    pub fn forget(&mut self, condition: &str, key: &str) {
+        if let Some(keys) = self.0.get_mut(condition) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.0.remove(condition);
+            }
+        }
+    }
+
+    fn numbers(&self) -> usize {
+        self.0.values().flat_map(BTreeMap::values).map(|held| held.memory.numbers()).sum()
+    }
+}
+
+/// Something that waits for its time: an absence, the end of a burst, of quiet hours, of a period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wake {
+    /// When it is due.
+    pub due: Ms,
+    /// What for.
+    pub what: Waiting,
+    /// The playbook.
+    pub playbook: String,
+    /// Its trigger.
+    pub trigger: String,
+    /// What its events are told apart by; empty where nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// `open.key`, where it is known already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_key: Option<String>,
+    /// When it began: the time of the event that an absence counts from, the first of a burst.
+    pub since: Ms,
+    /// Its events; the last one opens.
+    pub events: Vec<Kept>,
+    /// Events of a burst beyond those kept, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<EventId>,
+}
+
+impl Wake {
+    /// All its events.
+    pub fn ids(&self) -> Vec<EventId> {
+        self.events.iter().map(|kept| kept.id).chain(self.rest.iter().copied()).collect()
+    }
+}
+
+/// What something waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// For an event not to come.
+    Absence,
+    /// For a period to end.
+    Period,
+    /// For a burst to end.
+    Burst,
+    /// For quiet hours to end.
+    Quiet,
+}
+
+/// An event that is kept, with Beckon's id of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Beckon's id of it.
+    pub id: EventId,
+    /// The event.
+    pub event: Box<Event>,
+}

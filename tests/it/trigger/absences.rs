@@ -1,0 +1,191 @@
+//! `absence`: an event that does not come. Its boundary is exact to the millisecond.
+
+use beckon::model::conversation::Phase;
+use beckon::model::input::Body;
+use serde_json::{Value, json};
+
+use super::play::{DAY, HOUR, MINUTE, Play, playbook};
+
+const CART: &str = "absence: { of: order.completed, after: cart.updated, within: 30m, key: event.data.cart_id }";
+const T: u64 = 30 * MINUTE;
+
+fn cart(id: &str) -> Value {
+    json!({ "cart_id": id })
+}
+
+fn play() -> Play {
+    Play::new(&[&playbook("p", CART, "")])
+}
+
+#[test]
+fn what_comes_at_the_very_end_of_the_wait_still_ends_it() {
+    for (came, expected) in [(T - 1, "p withdrawn"), (T, "p withdrawn"), (T + 1, "p waiting"), (2 * T, "p withdrawn")] {
+        let mut play = play();
+        let begun = play.event(0, "cart.updated", cart("a"));
+        assert_eq!(play.verdict(begun), "p pending");
+        play.event(came, "order.completed", cart("a"));
+        play.ticks(DAY);
+        // After the end it takes back an opening that nobody saw; only an event in the very tick comes before it.
+        assert_eq!(play.verdict(begun), expected, "{came}");
+    }
+}
+
+#[test]
+fn ticks_and_events_of_one_millisecond_meet_in_either_order() {
+    for tick_first in [false, true] {
+        let mut play = play();
+        let begun = play.event(0, "cart.updated", cart("a"));
+        if tick_first {
+            play.input(T, Body::Tick);
+        }
+        play.event(T, "order.completed", cart("a"));
+        play.ticks(DAY);
+        assert_eq!((play.verdict(begun).as_str(), play.openings()), ("p withdrawn", 0), "{tick_first}");
+    }
+}
+
+#[test]
+fn nothing_came_and_it_opens_with_the_event_that_began() {
+    let mut play = play();
+    let begun = play.event(0, "cart.updated", cart("a"));
+    play.ticks(T);
+    assert_eq!(play.verdict(begun), "p pending", "the wait is not over before its last millisecond is");
+    play.ticks(T + 1);
+    assert_eq!(play.verdict(begun), "p waiting");
+    let conversation = &play.state.conversations[&play.conversation()];
+    assert_eq!(conversation.event, Some(begun));
+    assert_eq!(conversation.created.0, super::play::START + T + 1);
+}
+
+#[test]
+fn each_event_begins_the_wait_anew_unless_the_first_one_counts() {
+    let first = CART.replace("within: 30m", "within: 30m, from: first");
+    for (trigger, fired) in [(CART, 20 * MINUTE + T + 1), (first.as_str(), T + 1)] {
+        let mut play = Play::new(&[&playbook("p", trigger, "")]);
+        play.event(0, "cart.updated", cart("a"));
+        play.event(20 * MINUTE, "cart.updated", cart("a"));
+        play.ticks(fired - 1);
+        assert_eq!(play.openings(), 0, "{trigger}");
+        play.ticks(fired);
+        assert_eq!(play.openings(), 1, "{trigger}");
+    }
+    let mut play = play();
+    let begun = play.event(0, "cart.updated", cart("a"));
+    let again = play.event(MINUTE, "cart.updated", cart("a"));
+    assert_eq!((play.verdict(begun).as_str(), play.verdict(again).as_str()), ("p not_matched", "p pending"));
+}
+
+#[test]
+fn carts_are_told_apart() {
+    let mut play = play();
+    let (a, b) = (play.event(0, "cart.updated", cart("a")), play.event(1, "cart.updated", cart("b")));
+    play.event(MINUTE, "order.completed", cart("b"));
+    play.ticks(T + 1);
+    assert_eq!((play.verdict(a).as_str(), play.verdict(b).as_str()), ("p waiting", "p withdrawn"));
+}
+
+#[test]
+fn an_opening_that_nobody_saw_is_withdrawn_and_an_open_conversation_is_told() {
+    for seen in [false, true] {
+        let mut play = Play::new(&[&playbook("p", CART, "limits: { per_customer: 1 per 24h }")]);
+        let begun = play.event(0, "cart.updated", cart("a"));
+        play.ticks(T + 1);
+        let id = play.conversation();
+        if seen {
+            play.seen(T + MINUTE);
+        }
+        let came = play.event(HOUR, "order.completed", cart("a"));
+        let conversation = &play.state.conversations[&id];
+        let told = play.last.entries.iter().any(
+            |logged| matches!(&logged.entry.kind, beckon::model::entry::Kind::Event { event, .. } if *event == came),
+        );
+        assert!(told, "it is in the log: {seen}");
+        if seen {
+            assert_eq!((play.verdict(begun).as_str(), &conversation.phase), ("p opened", &Phase::Open));
+        } else {
+            assert_eq!((play.verdict(begun).as_str(), &conversation.phase), ("p withdrawn", &Phase::Closed));
+            let free = play.event(HOUR + 1, "cart.updated", cart("a"));
+            play.ticks(2 * HOUR);
+            assert_eq!(play.verdict(free), "p waiting", "its place in the limit is free again");
+        }
+    }
+}
+
+#[test]
+fn what_came_before_the_event_that_waits_for_it_ends_no_wait_unless_it_happened_after_it() {
+    let mut play = play();
+    play.late(10 * MINUTE, 10 * MINUTE, "order.completed", cart("a"));
+    let before = play.late(11 * MINUTE, 5 * MINUTE, "cart.updated", cart("a"));
+    assert_eq!(play.verdict(before), "p not_matched", "it was completed after, and arrived first");
+    let after = play.late(12 * MINUTE, 12 * MINUTE, "cart.updated", cart("a"));
+    assert_eq!(play.verdict(after), "p pending");
+}
+
+#[test]
+fn a_late_event_in_time_withdraws_what_was_opened_without_it() {
+    let mut play = play();
+    let begun = play.event(0, "cart.updated", cart("a"));
+    play.ticks(T + 1);
+    assert_eq!(play.verdict(begun), "p waiting");
+    play.late(T + MINUTE, T, "order.completed", cart("a"));
+    assert_eq!(play.verdict(begun), "p withdrawn");
+}
+
+#[test]
+fn silence_is_the_absence_of_the_next_event_of_the_same_type() {
+    let mut play = Play::new(&[&playbook("p", "absence: { of: user.login, after: user.login, within: 7d }", "")]);
+    let first = play.event(0, "user.login", json!({}));
+    let second = play.event(6 * DAY, "user.login", json!({}));
+    assert_eq!((play.verdict(first).as_str(), play.verdict(second).as_str()), ("p withdrawn", "p pending"));
+    play.ticks(13 * DAY);
+    assert_eq!(play.openings(), 0);
+    play.ticks(13 * DAY + 1);
+    assert_eq!(play.verdict(second), "p waiting");
+}
+
+#[test]
+fn the_condition_beside_is_asked_when_the_time_is_over() {
+    let trigger = format!("{{ {CART}, when: customer.traits.plan == 'gold' }}");
+    for (plan, expected) in [("gold", "p waiting"), ("basic", "p not_matched")] {
+        let mut play = Play::new(&[&playbook("p", &trigger, "")]);
+        let begun = play.event(0, "cart.updated", cart("a"));
+        play.trait_is(MINUTE, "plan", json!(plan));
+        play.ticks(DAY);
+        assert_eq!(play.verdict(begun), expected);
+    }
+}
+
+#[test]
+fn only_what_counts_ends_the_wait() {
+    let trigger = CART.replace("within: 30m", "within: 30m, unless: event.data.total > 0, when: event.data.items > 0");
+    let mut play = Play::new(&[&playbook("p", &trigger, "")]);
+    let empty = play.event(0, "cart.updated", json!({ "cart_id": "a", "items": 0 }));
+    assert_eq!(play.verdict(empty), "p not_matched");
+    let begun = play.event(1, "cart.updated", json!({ "cart_id": "a", "items": 2 }));
+    play.event(2, "order.completed", json!({ "cart_id": "a", "total": 0 }));
+    assert_eq!(play.verdict(begun), "p pending");
+    play.event(3, "order.completed", json!({ "cart_id": "a", "total": 9 }));
+    assert_eq!(play.verdict(begun), "p withdrawn");
+}
+
+#[test]
+fn a_trigger_that_is_gone_when_its_time_comes_takes_its_wait_with_it() {
+    let mut play = play();
+    let begun = play.event(0, "cart.updated", cart("a"));
+    let other = Play::new(&[&playbook("q", "event: x", "")]);
+    play.catalogs = other.catalogs;
+    play.ticks(DAY);
+    assert_eq!(play.verdict(begun), "p withdrawn");
+    assert_eq!(play.openings(), 0);
+}
+
+#[test]
+fn so_much_waits_and_no_more() {
+    let mut play = play();
+    let told: Vec<String> =
+        (0..40).map(|cart_id| play.told(cart_id, "cart.updated", cart(&cart_id.to_string()))).collect();
+    assert!(told[..32].iter().all(|told| told == "p pending"), "{told:?}");
+    let last = play.event(50, "cart.updated", cart("one more"));
+    assert_eq!(play.verdict(last), "p limited");
+    assert_eq!(play.judged(last).reason.as_deref(), Some("full"));
+}

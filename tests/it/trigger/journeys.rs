@@ -1,0 +1,83 @@
+//! Over the real doors, on both stores: a wait that a restart does not lose, what takes it back, what quiet hours hold.
+
+use serde_json::json;
+
+use crate::journeys::journeys;
+use crate::journeys::world::{World, until};
+
+journeys!(
+    a_wait_survives_a_restart_and_opens_when_nothing_came,
+    what_was_missing_ends_the_wait_and_takes_back_an_unseen_bubble,
+    what_quiet_hours_hold_waits_over_a_restart,
+);
+
+const CART: &str = "playbook: cart\n\
+    on:\n  - absence: { of: order.completed, after: cart.updated, within: 1s, key: event.data.cart_id }\n\
+    open: { key: event.data.cart_id, say: \"Your cart {{ event.data.cart_id }} waits.\" }\n";
+
+async fn a_wait_survives_a_restart_and_opens_when_nothing_came(world: World) {
+    let mut world = world.with_files(&[("playbooks/cart.yaml", CART)]).await;
+    let event = world.event("cart.updated", "42", json!({ "cart_id": "c-1" })).await;
+    world.outcome(&event).await;
+    world.restart().await;
+    let mut chat = world.chat("42").await;
+    let id = chat.opened().await;
+    let decided = world.until_verdict(&event, "waiting").await;
+    assert_eq!(decided["conversation"], id.as_str());
+    chat.catch_up().await;
+    assert_eq!(chat.entries(&id)[0]["text"], "Your cart c-1 waits.");
+}
+
+async fn what_was_missing_ends_the_wait_and_takes_back_an_unseen_bubble(world: World) {
+    let mut world = world.with_files(&[("playbooks/cart.yaml", CART)]).await;
+    let ended = world.event("cart.updated", "42", json!({ "cart_id": "c-1" })).await;
+    world.event("order.completed", "42", json!({ "cart_id": "c-1" })).await;
+    let decided = world.until_verdict(&ended, "withdrawn").await;
+    assert_eq!(decided["reason"], "order.completed came");
+    assert!(world.conversations("42").await.is_empty());
+
+    let opened = world.event("cart.updated", "42", json!({ "cart_id": "c-2" })).await;
+    world.until_verdict(&opened, "waiting").await;
+    world.event("order.completed", "42", json!({ "cart_id": "c-2" })).await;
+    let taken_back = world.until_verdict(&opened, "withdrawn").await;
+    let id = taken_back["conversation"].as_str().unwrap().to_owned();
+    let conversation = world.until_conversation(&id, "it is over", |c| c["state"] == "closed").await;
+    assert_eq!(conversation["outcome"]["kind"], "expired");
+    let mut chat = world.chat("42").await;
+    chat.catch_up().await;
+    assert!(chat.all("opened").is_empty(), "nobody who comes now is shown it");
+}
+
+/// Quiet hours from two hours ago until in two hours, by the clock of the server: whenever this runs, it is in them.
+async fn what_quiet_hours_hold_waits_over_a_restart(world: World) {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let (from, to) = (&now - jiff::Span::new().hours(2), &now + jiff::Span::new().hours(2));
+    let hours = format!("{{ from: \"{}\", to: \"{}\" }}", from.strftime("%H:%M"), to.strftime("%H:%M"));
+    let text = format!(
+        "playbook: night\non: [{{ event: parcel.late }}, {{ absence: {{ of: parcel.found, after: parcel.lost, within: 1s }} }}]\n\
+         quiet_hours: {hours}\nopen: {{ say: Sorry }}\n"
+    );
+    let mut world = world.with_files(&[("playbooks/night.yaml", text.as_str())]).await;
+    let lost = world.event("parcel.lost", "42", json!({})).await;
+    world.until_verdict(&lost, "quiet").await;
+    world.restart().await;
+    // It is in the state that the next owner reads: what was missing still takes it back.
+    world.event("parcel.found", "42", json!({})).await;
+    world.until_verdict(&lost, "withdrawn").await;
+
+    let late = world.event("parcel.late", "42", json!({})).await;
+    let held = world.until_verdict(&late, "quiet").await;
+    let minute = to.strftime("%H:%M:00.000Z").to_string();
+    assert!(held["values"]["until"].as_str().unwrap().ends_with(&minute), "{held}");
+    assert_eq!(held["values"]["zone"], "UTC");
+    assert!(world.conversations("42").await.is_empty());
+
+    // The hours are changed: what is held keeps its hour, and a new event is let through and opens.
+    let open = text.replace(&hours, "{ from: \"00:00\", to: \"00:01\" }");
+    let open =
+        if now.hour() == 0 { open.replace("\"00:00\", to: \"00:01\"", "\"12:00\", to: \"12:01\"") } else { open };
+    world.write_file("playbooks/night.yaml", &open);
+    world.until_revision(3).await;
+    let through = world.event("parcel.late", "42", json!({})).await;
+    until("it opens", || async { world.outcome(&through).await["decisions"][0]["verdict"] == "waiting" }).await;
+}

@@ -1,0 +1,16 @@
+//! Conditions over time and restraint: tables in virtual time, properties against slow and obvious models, journeys.
+
+mod absences;
+mod bursts;
+mod changes;
+mod counts;
+mod index;
+mod journeys;
+mod lateness;
+mod open;
+mod play;
+mod properties;
+mod quiet;
+mod restraint;
+mod sequences;
+mod written;
