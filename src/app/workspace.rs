@@ -75,7 +75,7 @@ pub fn listed(mistakes: &[Mistake]) -> String {
 pub struct Seen(Option<String>);
 
 /// Puts the workspace in force, at start. Where it has mistakes, what is in force already stays; where nothing is, the
-/// server does not start. Answers what is in force, and what was seen: [`watch`] goes on from there.
+/// server does not start. Answers what is in force, and what was seen: [`watch()`] goes on from there.
 ///
 /// # Errors
 /// The mistakes, or the store's.

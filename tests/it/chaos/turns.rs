@@ -65,7 +65,8 @@ async fn a_turn_that_a_kill_cut_off_and_nobody_can_finish_takes_its_words_back(p
     let cursor = chat.cursor(&id);
     process.kill();
 
-    // From here the model answers 500, and the script has no step for what was asked.
+    // The model is busy until the customer is back, then answers 500; the script has no step for what was asked.
+    model.will_say([Says::Busy(2)]);
     let process = site.start();
     let mut back = site.chat(&process, "42", cursor).await;
     let dropped = back.frame("dropped").await;
