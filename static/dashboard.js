@@ -1,5 +1,6 @@
-// Comfort for the dashboard: keys, scrolling, theme. Every page works without it.
+// Comfort for the dashboard: theme, scrolling, what is read out, and whether the page is live. Every page works without it.
 
+const one = selector => document.querySelector(selector)
 const store = (name, value) => {
   try {
     if (value === undefined) return localStorage.getItem(name)
@@ -7,30 +8,36 @@ const store = (name, value) => {
   } catch { /* no storage: the default holds */ }
   return null
 }
-const one = selector => document.querySelector(selector)
 
 // Theme: as the system says, unless chosen here.
 const themes = ["auto", "light", "dark"]
-const theme = { now: themes.includes(store("beckon-theme")) ? store("beckon-theme") : "auto" }
+let theme = themes.includes(store("beckon-theme")) ? store("beckon-theme") : "auto"
 const showTheme = () => {
-  if (theme.now === "auto") delete document.documentElement.dataset.theme
-  else document.documentElement.dataset.theme = theme.now
+  if (theme === "auto") delete document.documentElement.dataset.theme
+  else document.documentElement.dataset.theme = theme
   const button = one("#theme")
-  if (button) { button.hidden = false; button.textContent = `Theme: ${theme.now}` }
+  if (button) {
+    button.hidden = false
+    button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[theme]
+    button.setAttribute("aria-label", `Theme: ${theme}`)
+  }
 }
 showTheme()
 one("#theme")?.addEventListener("click", () => {
-  theme.now = themes[(themes.indexOf(theme.now) + 1) % themes.length]
-  store("beckon-theme", theme.now)
+  theme = themes[(themes.indexOf(theme) + 1) % themes.length]
+  store("beckon-theme", theme)
   showTheme()
 })
 
+// On a small screen the places scroll sideways: the one we are at is in view.
+one(".places [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" })
+
 // The thread stays at its end unless somebody scrolled up to read.
 const thread = one("#thread")
-const atEnd = () => thread && thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80
+const atEnd = () => thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80
 let follow = true
 if (thread) {
-  const aim = location.hash && one(location.hash)
+  const aim = location.hash && document.getElementById(location.hash.slice(1))
   if (!aim) thread.scrollTop = thread.scrollHeight
   thread.addEventListener("scroll", () => { follow = atEnd() }, { passive: true })
   new MutationObserver(changes => {
@@ -47,51 +54,71 @@ function arrived(node) {
   if (text && node.classList.contains("words")) one("#announce").textContent = `${node.dataset.who}: ${text}`
 }
 
+// Whether the page is live. A stream that broke says so, unless it comes back at once; one that was refused for want of a
+// session leads to the sign-in, and back here afterwards. What was typed is kept by the composer.
+let silent
+const away = shown => {
+  clearTimeout(silent)
+  const notice = one("#away")
+  if (!notice) return
+  if (shown) silent = setTimeout(() => { notice.hidden = false }, 3000)
+  else notice.hidden = true
+}
+document.addEventListener("htmx:sse:after:connection", () => away(false))
+document.addEventListener("htmx:sse:after:message", () => away(false))
+for (const name of ["htmx:sse:error", "htmx:sse:close"]) {
+  document.addEventListener(name, event => {
+    if ([401, 404].includes(event.detail?.status)) location.reload()
+    else if (!document.hidden) away(true)
+  })
+}
+// A stream that could not even begin is tried again; the page's cursor says from where.
+const live = one("#live")
+const begin = () => window.htmx.ajax("GET", live.getAttribute("hx-sse:connect"), { source: live })
+for (const name of ["htmx:error", "htmx:response:error"]) {
+  live?.addEventListener(name, event => {
+    if (event.detail.ctx?.response?.status === 401) return
+    away(true)
+    setTimeout(begin, 5000 + Math.random() * 5000)
+  })
+}
 // The server says that this page shows what is no longer so.
 document.addEventListener("reload", () => location.reload())
+// A page that the browser kept whole, from before another page was seen, is loaded anew.
+addEventListener("pageshow", event => { if (event.persisted) location.reload() })
 
-document.addEventListener("htmx:after:swap", () => {
-  const text = one("#composer textarea#text")
-  if (text && document.activeElement === document.body) text.focus()
-  hints()
-})
+// The tab says how many need a person, also while another one is in front.
+const title = document.title
+const count = () => {
+  const needs = parseInt(one("#needs")?.textContent ?? "", 10)
+  document.title = needs > 0 ? `(${needs}) ${title}` : title
+}
+count()
+document.addEventListener("htmx:after:swap", count)
 
-// Keys. Single ones can be switched off, for those who speak to their computer.
-const single = () => store("beckon-keys") !== "off"
-const hints = () => document.querySelectorAll(".keyhint").forEach(hint => { hint.hidden = false })
-hints()
-const keys = one("#keys")
-const box = one("#single-keys")
-if (box) {
-  box.checked = single()
-  box.addEventListener("change", () => store("beckon-keys", box.checked ? "on" : "off"))
+// The flow's tail holds still while somebody reads it; what was missed is loaded afterwards.
+const pause = one("#pause")
+if (pause) {
+  let paused = false
+  pause.hidden = false
+  pause.addEventListener("click", () => {
+    paused = !paused
+    pause.setAttribute("aria-pressed", String(paused))
+    pause.firstChild.textContent = paused ? "Go on " : "Pause "
+    if (!paused) location.reload()
+  })
+  document.addEventListener("htmx:sse:before:message", event => { if (paused) event.preventDefault() })
 }
-const step = by => {
-  const rows = [...document.querySelectorAll("a.row")]
-  if (!rows.length) return
-  const at = rows.indexOf(document.activeElement)
-  const from = at >= 0 ? at : rows.findIndex(row => row.hasAttribute("aria-current"))
-  rows[Math.min(rows.length - 1, Math.max(0, from + by))].focus()
+
+// Lines to paste.
+for (const button of document.querySelectorAll("button.copy")) {
+  if (!navigator.clipboard) break
+  button.hidden = false
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent)
+    one("#announce").textContent = "Copied."
+    const label = button.firstChild
+    label.textContent = "Copied"
+    setTimeout(() => { label.textContent = "Copy" }, 2000)
+  })
 }
-document.addEventListener("keydown", event => {
-  if (event.isComposing) return
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]")
-  if (typing) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault()
-      event.target.form?.requestSubmit()
-    }
-    if (event.key === "Escape") event.target.blur()
-    return
-  }
-  if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach(menu => { menu.open = false })
-  if (event.ctrlKey || event.metaKey || event.altKey || !single()) return
-  const act = {
-    j: () => step(1),
-    k: () => step(-1),
-    r: () => one("#composer textarea#text")?.focus(),
-    "/": () => one("#q")?.focus(),
-    "?": () => keys?.showModal(),
-  }[event.key]
-  if (act) { event.preventDefault(); act() }
-})

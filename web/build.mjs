@@ -1,11 +1,14 @@
-// Builds the widget into ../static/widget.js, or with the argument `tests` the tests into test/.out.
-import { readFile, readdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+// Builds the widget: `../static/widget.js` with all that is needed at first, and in `../static/widget/` the parts that
+// it asks for later. With the argument `tests` or `gallery` those into test/.out.
+import { createHash } from "node:crypto";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const preact = JSON.parse(await readFile(join(here, "node_modules/preact/package.json"), "utf8")).version;
+const out = join(here, "../static");
+const version = async (name) => JSON.parse(await readFile(join(here, `node_modules/${name}/package.json`), "utf8")).version;
 
 // A style sheet is imported as a minified string: it goes into a constructable sheet, never into a <style>.
 const sheets = {
@@ -29,15 +32,47 @@ const shared = {
   charset: "utf8",
 };
 
-if (process.argv[2] === "tests") {
-  const out = join(here, "test/.out");
-  await rm(out, { recursive: true, force: true });
-  const files = (await readdir(join(here, "test"))).filter((name) => name.endsWith(".test.ts"));
+const small = { ...shared, minify: true, legalComments: "none" };
+
+/** Writes one part and answers with its name and the hash of its content. */
+async function part(name, banner, options) {
+  const built = await esbuild.build({ ...small, ...options, format: "esm", write: false, ...(banner ? { banner: { js: banner } } : {}) });
+  const code = built.outputFiles[0].contents;
+  await writeFile(join(out, `widget/${name}.js`), code);
+  return [name, createHash("sha256").update(code).digest("hex").slice(0, 8)];
+}
+
+async function parts() {
+  await rm(join(out, "widget"), { recursive: true, force: true });
+  await mkdir(join(out, "widget"), { recursive: true });
+  const locales = (await readdir(join(here, "src/locales"))).filter((name) => name !== "en.json").sort();
+  const made = [
+    // Drawn with the Preact of the widget that loads it.
+    await part("later", "", { entryPoints: ["src/later/index.ts"], alias: { "preact/jsx-runtime": "./src/later/kit.ts" } }),
+    await part("accent", "", { entryPoints: ["src/later/accent.ts"] }),
+    await part("favicon", "", { entryPoints: ["src/later/favicon.ts"] }),
+    await part("kept", `/*! idb-keyval ${await version("idb-keyval")}, Apache-2.0, (c) Jake Archibald */`, { entryPoints: ["src/later/kept.ts"] }),
+    await part("purify", `/*! DOMPurify ${await version("dompurify")}, MPL-2.0 OR Apache-2.0, (c) Cure53 */`, { entryPoints: ["src/later/purify.ts"] }),
+  ];
+  for (const name of locales) {
+    const { first, later } = JSON.parse(await readFile(join(here, "src/locales", name), "utf8"));
+    const contents = `export default ${JSON.stringify({ ...first, ...later })}`;
+    made.push(await part(`words-${basename(name, ".json")}`, "", { stdin: { contents, loader: "js" } }));
+  }
+  return Object.fromEntries(made);
+}
+
+const [what] = process.argv.slice(2);
+if (what === "tests" || what === "gallery") {
+  const into = join(here, "test/.out");
+  await rm(into, { recursive: true, force: true });
+  const tests = (await readdir(join(here, "test"))).filter((name) => name.endsWith(".test.ts"));
   await esbuild.build({
     ...shared,
-    entryPoints: files.map((name) => join("test", name)),
-    outdir: out,
+    entryPoints: what === "gallery" ? ["gallery/gallery.ts"] : tests.map((name) => join("test", name)),
+    outdir: into,
     outExtension: { ".js": ".mjs" },
+    define: { PARTS: "{}" },
     format: "esm",
     platform: "node",
     packages: "external",
@@ -45,14 +80,13 @@ if (process.argv[2] === "tests") {
   });
 } else {
   await esbuild.build({
-    ...shared,
+    ...small,
     entryPoints: ["src/main.ts"],
-    outfile: join(here, "../static/widget.js"),
+    outfile: join(out, "widget.js"),
+    define: { PARTS: JSON.stringify(await parts()) },
     format: "iife",
-    minify: true,
-    legalComments: "none",
     banner: {
-      js: `/*! Beckon chat widget, MIT OR Apache-2.0. Contains Preact ${preact}, MIT, (c) Jason Miller. Sources: web/ */`,
+      js: `/*! Beckon chat widget, MIT OR Apache-2.0. Contains Preact ${await version("preact")}, MIT, (c) Jason Miller. Sources: web/ */`,
     },
   });
 }

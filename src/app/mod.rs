@@ -33,7 +33,7 @@ use crate::engine::projector::Behind;
 use crate::engine::shelf::Shelf;
 use crate::http;
 use crate::http::chat::Chat;
-use crate::http::dashboard::Dashboard;
+use crate::http::dashboard::{Dashboard, Installation, Sightings};
 use crate::llm::Llm;
 use crate::llm::openai::OpenAi;
 use crate::model::catalog::Catalogs;
@@ -133,8 +133,10 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         in_force: first,
     });
 
+    let models = models(&setup.models)?;
+    let asked = models.iter().map(|(model, _)| Arc::clone(model)).collect();
     let outside = Outside {
-        assistant: Assistant::new(models(&setup.models)?, setup.script_pace),
+        assistant: Assistant::new(models, setup.script_pace),
         adapters: Arc::new(apis(&setup.adapters)?),
         notifier: notifier(&setup, &clock)?,
     };
@@ -179,7 +181,7 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
 
     let address = listener.local_addr()?;
     let closing = CancellationToken::new();
-    let router = routes(&setup, &store, &record, &clock, &catalogs, &behind, &draining, chat.clone(), &closing)?;
+    let router = routes(&setup, &store, &record, &clock, &catalogs, &behind, &draining, chat.clone(), &closing, asked)?;
     let serving_stop = CancellationToken::new();
     let serving = tokio::spawn(serving::serve(listener, router, setup.connections, serving_stop.clone()));
     Ok(Running {
@@ -236,7 +238,9 @@ fn routes(
     draining: &watch::Sender<bool>,
     chat: Chat,
     closing: &CancellationToken,
+    models: Vec<Arc<dyn Llm>>,
 ) -> anyhow::Result<Router> {
+    let sightings = Sightings::new(Arc::clone(clock));
     let inbox = Inbox::new(Arc::clone(store));
     let dashboard = Dashboard::new(http::dashboard::Parts {
         record: record.clone(),
@@ -249,7 +253,23 @@ fn routes(
             let (behind, clock) = (Arc::clone(behind), Arc::clone(clock));
             Arc::new(move || Some(behind.lag(clock.now())).filter(|lag| *lag >= WORTH_SAYING))
         },
-        playbooks: Arc::new(playbooks::InForcePlaybooks::new(Arc::clone(store), catalogs.subscribe())),
+        playbooks: Arc::new(playbooks::InForcePlaybooks::new(
+            Arc::clone(store),
+            catalogs.subscribe(),
+            setup.workspace.clone(),
+            setup.adapters.keys().cloned().collect(),
+        )),
+        installation: Installation {
+            origins: setup.chat.origins.clone(),
+            anonymous: setup.chat.identity.anonymous,
+            tokens: !setup.chat.identity.keys.is_empty() || setup.chat.identity.jwks.is_some(),
+            sockets: {
+                let chat = chat.clone();
+                Arc::new(move || chat.registry().open())
+            },
+            sightings: sightings.clone(),
+            models,
+        },
         closing: closing.clone(),
     })?;
     let (known, behind, lag_clock, drains) =
@@ -269,8 +289,7 @@ fn routes(
         metrics: Arc::clone(&setup.metrics),
     };
     let routes = http::router(parts)
-        .merge(http::chat::routes(chat))
-        .merge(http::widget::routes())
+        .merge(sightings.watch(http::chat::routes(chat).merge(http::widget::routes())))
         .merge(http::dashboard::routes(dashboard))
         .fallback(http::operation::nothing);
     Ok(http::layers::around(routes, setup.limits.arrival))

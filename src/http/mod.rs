@@ -16,6 +16,7 @@ pub mod intake;
 pub mod keys;
 pub mod layers;
 pub mod limits;
+pub mod markup;
 pub mod openapi;
 pub mod operation;
 pub mod outcomes;

@@ -4,9 +4,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::markup;
 use crate::model::conversation::{Conversation, Holder, Outcome, Phase};
 use crate::model::decision::{Summary, SummaryState};
-use crate::model::entry::{Entry, HolderKind, Kind};
+use crate::model::entry::{By, Entry, HolderKind, Kind};
 use crate::model::ids::{ActorId, ConversationId};
 use crate::model::time::Ms;
 
@@ -157,6 +158,9 @@ pub fn entry(entry: &Entry, view: View) -> Option<Value> {
         View::Customer => {
             let shown = shown_to_customers(entry)?;
             form.extend(kind.into_iter().filter(|(key, _)| key == "kind" || shown.contains(&key.as_str())));
+            if let Some(html) = formatted(entry) {
+                form.insert("html".to_owned(), Value::String(html));
+            }
         }
         View::Trace => {
             form.insert("n".to_owned(), json!(entry.n));
@@ -164,6 +168,14 @@ pub fn entry(entry: &Entry, view: View) -> Option<Value> {
         }
     }
     Some(Value::Object(form))
+}
+
+/// What the company's side says, as HTML where its words have markup; a customer's own words stay as written.
+fn formatted(entry: &Entry) -> Option<String> {
+    match (&entry.kind, entry.by) {
+        (Kind::Message { text, .. }, By::Assistant | By::Operator) => markup::html(text),
+        _ => None,
+    }
 }
 
 /// The entries of a log that this reader sees, in order.
@@ -198,7 +210,7 @@ fn shown_to_customers(entry: &Entry) -> Option<&'static [&'static str]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::{By, CallState};
+    use crate::model::entry::CallState;
     use crate::model::ids::{CallId, EntryId, Partition, Pos};
     use crate::model::input::Choice;
 
@@ -245,6 +257,20 @@ mod tests {
         assert_eq!((form["n"].clone(), form["kind"].clone()), (json!(7), json!("note")));
         let wrongly_visible = line(Kind::Note { text: "careful".to_owned(), name: "Ana".to_owned() }, true);
         assert_eq!(entry(&wrongly_visible, View::Customer), None);
+    }
+
+    #[test]
+    fn only_the_companys_words_are_formatted_and_only_for_customers() {
+        let say = |text: &str| {
+            let (choices, choice, client_id, name) = (Vec::new(), None, None, None);
+            line(Kind::Message { text: text.to_owned(), choices, choice, client_id, name }, true)
+        };
+        let message = say("It is **paid**.");
+        let form = entry(&message, View::Customer).unwrap();
+        assert_eq!(form["html"], json!("<p>It is <strong>paid</strong>.</p>"));
+        assert_eq!(entry(&message, View::Trace).unwrap().get("html"), None);
+        assert_eq!(entry(&Entry { by: By::Customer, ..message }, View::Customer).unwrap().get("html"), None);
+        assert_eq!(entry(&say("It is paid."), View::Customer).unwrap().get("html"), None);
     }
 
     #[test]

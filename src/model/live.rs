@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::Answer;
 use super::entry::{By, Logged};
 use super::ids::{ConversationId, Pos};
+use super::input::Operator;
 
 /// One hint about a customer's conversations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,8 +46,29 @@ pub enum Live {
         /// Who.
         by: By,
     },
+    /// An operator has a conversation in view; for other operators only.
+    Attends {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Who.
+        operator: Operator,
+        /// What the operator does there.
+        attention: Attention,
+    },
     /// The customer was erased: everything shown is to be forgotten.
     Erased,
+}
+
+/// What an operator does at a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attention {
+    /// Has it in view.
+    Looks,
+    /// Writes.
+    Writes,
+    /// Went.
+    Left,
 }
 
 /// The `try` of a model's attempt: grows with epoch, step and attempt, and stays below 2^53 until the year 2039,

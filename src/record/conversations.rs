@@ -254,7 +254,7 @@ fn conditions(filter: &ConversationFilter) -> Wanted {
     if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let [a, b, c, d] = std::array::from_fn(|_| wanted.next(Cell::Text(containing(search))));
         wanted.parts.push(format!(
-            "(lower(c.customer) like {a} escape '!' or lower(c.playbook) like {b} escape '!' \
+            "((c.customer like 'user:%' and lower(c.customer) like {a} escape '!') or lower(c.playbook) like {b} escape '!' \
              or exists (select 1 from customer s where s.id = c.customer and s.search like {c} escape '!') \
              or exists (select 1 from entry e where e.conversation = c.id and e.words like {d} escape '!'))"
         ));

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::page::{MOST, Page, after};
+use super::page::{MOST, Page, after, containing};
 use super::rows::{Cell, bind, number};
 use super::{Record, RecordError};
 use crate::model::decision::{GoalReached, Judged};
@@ -14,6 +14,8 @@ use crate::model::time::Ms;
 
 /// The most events that one sender's id finds.
 const MOST_BY_SENDER: i64 = 100;
+/// The latest events that a search looks through: a word may stand in none of a billion.
+pub const SEARCHED: u32 = 50_000;
 
 /// How far an archived event is. One that is not archived yet is pending, which only the store knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,13 @@ pub struct EventFilter {
     pub source: Option<String>,
     /// About this customer.
     pub customer: Option<ActorId>,
+    /// This playbook judged it.
+    pub playbook: Option<String>,
+    /// Some playbook, or the one named, made this of it.
+    pub verdict: Option<String>,
+    /// With this in type, source, sender's id or customer, among the latest [`SEARCHED`]; taken as it is, 200 characters at
+    /// most.
+    pub search: Option<String>,
 }
 
 /// How many events a playbook made this of.
@@ -171,6 +180,35 @@ impl Record {
                 parts.push(format!("{column} = ${}", cells.len()));
             }
         }
+        if filter.playbook.is_some() || filter.verdict.is_some() {
+            let mut judged = vec!["v.event = event.id".to_owned()];
+            for (column, value) in [("v.playbook", &filter.playbook), ("v.verdict", &filter.verdict)] {
+                if let Some(value) = value {
+                    cells.push(Cell::Text(value.clone()));
+                    judged.push(format!("{column} = ${}", cells.len()));
+                }
+            }
+            parts.push(format!("exists (select 1 from verdict v where {})", judged.join(" and ")));
+        }
+        let search = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        // Where nothing but a look at each row can tell, the rows looked at are bounded.
+        let looks_at_each = search.is_some() || filter.playbook.is_some() || filter.verdict.is_some();
+        if let Some(search) = search {
+            let mut found = Vec::new();
+            // Of customers only ids that are no secrets.
+            let customer = "case when customer like 'user:%' then customer else '' end";
+            for column in ["kind", "source", "sender_id", customer] {
+                cells.push(Cell::Text(containing(search)));
+                found.push(format!("lower({column}) like ${} escape '!'", cells.len()));
+            }
+            parts.push(format!("({})", found.join(" or ")));
+        }
+        let table = if looks_at_each {
+            cells.push(Cell::Int(i64::from(SEARCHED)));
+            format!("(select * from event order by received_at desc, id desc limit ${}) event", cells.len())
+        } else {
+            "event".to_owned()
+        };
         if let Some((at, id)) = after(cursor) {
             cells.extend([Cell::Int(at), Cell::Int(at), Cell::Text(id)]);
             let n = cells.len();
@@ -179,7 +217,7 @@ impl Record {
         cells.push(Cell::Int(i64::from(limit) + 1));
         let sql = format!(
             "select id, status, sender_id, source, kind, customer, received_at, \
-             (select count(*) from goal where goal.event = event.id) from event where {} \
+             (select count(*) from goal where goal.event = event.id) from {table} where {} \
              order by received_at desc, id desc limit ${}",
             parts.join(" and "),
             cells.len()

@@ -8,10 +8,12 @@ mod archive;
 mod conversations;
 mod customers;
 mod events;
+mod flow;
 mod line;
 mod page;
 mod rebuild;
 mod recorded;
+mod replies;
 mod rows;
 mod schema;
 mod sessions;
@@ -27,11 +29,13 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 pub use accounts::{Account, NewAccount, Role};
 pub use archive::{ArchiveState, Archived, DeadLine};
 pub use conversations::{ConversationFilter, LastWords, Listed, View, ViewCounts};
-pub use customers::{CustomerView, Known};
-pub use events::{EventFilter, EventRow, EventStatus, EventView, VerdictCount};
+pub use customers::{CustomerRow, CustomerView, Known};
+pub use events::{EventFilter, EventRow, EventStatus, EventView, SEARCHED, VerdictCount};
+pub use flow::{Flow, FlowEvents, FlowRow, FlowTalk};
 pub use line::{Line, LineId, StoredText};
 pub use page::Page;
 pub use recorded::{Named, Recorded};
+pub use replies::{SaveError, SavedReply};
 pub use sessions::{AuditRow, Session};
 
 /// How many password hashes may be computed at a time; each takes 19 MiB.

@@ -9,7 +9,10 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::{RecordError, classify};
 
 /// Version, name and text of each migration, oldest first. Released ones are never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "record", include_str!("../../migrations/0001_record.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "record", include_str!("../../migrations/0001_record.sql")),
+    (2, "operators", include_str!("../../migrations/0002_operators.sql")),
+];
 
 /// Brings the tables up to date.
 pub(super) async fn migrate(pool: &AnyPool, place: &str) -> Result<(), RecordError> {

@@ -156,6 +156,8 @@ impl Changes {
                 "needs_since",
                 "updated_at",
                 "summary",
+                "outcome",
+                "handed",
                 "last_by",
                 "last_text",
                 "last_at",
@@ -164,6 +166,7 @@ impl Changes {
             "on conflict (id) do update set customer = excluded.customer, playbook = excluded.playbook, \
              listed = excluded.listed, state = excluded.state, holder = excluded.holder, operator = excluded.operator, \
              needs_since = excluded.needs_since, updated_at = excluded.updated_at, summary = excluded.summary, \
+             outcome = excluded.outcome, handed = excluded.handed, \
              last_by = coalesce(excluded.last_by, conversation.last_by), \
              last_text = coalesce(excluded.last_text, conversation.last_text), \
              last_at = coalesce(excluded.last_at, conversation.last_at)",
@@ -247,6 +250,9 @@ fn conversation_cells(summary: &Summary, last: Option<Last>) -> Vec<Cell> {
         Cell::MaybeInt(needs.filter(|_| summary.listed)),
         Cell::Int(int(summary.updated_at.0)),
         Cell::Text(json(summary)),
+        Cell::MaybeText(summary.outcome.as_ref().map(|outcome| name_of(&outcome.kind))),
+        // The first entry that changes hands asks for a person, or is one.
+        Cell::Int(i64::from(summary.holder_n > 0)),
     ];
     match last {
         Some(last) => row.extend([last.by, last.text, last.at]),
@@ -257,7 +263,10 @@ fn conversation_cells(summary: &Summary, last: Option<Last>) -> Vec<Cell> {
 
 fn customer_cells(actor: &ActorId, traits: &Map<String, Value>) -> Vec<Cell> {
     let words: Vec<&str> = traits.values().filter_map(Value::as_str).collect();
-    let search: String = format!("{actor} {}", words.join(" ")).to_lowercase().chars().take(2_000).collect();
+    // An anonymous id is a secret: whoever searches must not find it out letter by letter.
+    let known: String =
+        if actor.user_id().is_some() { actor.to_string() } else { actor.as_str().chars().take(9).collect() };
+    let search: String = format!("{known} {}", words.join(" ")).to_lowercase().chars().take(2_000).collect();
     vec![
         Cell::Text(actor.to_string()),
         Cell::MaybeText(display_name(traits)),

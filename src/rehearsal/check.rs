@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::stage::Stage;
 use super::timeline::{Happened, verdict, word};
 use crate::catalog::Spot;
-use crate::catalog::scenario::{At, Expect, Standing, WantedVerdict, Words};
+use crate::catalog::scenario::{At, Expect, NamedCall, Standing, WantedVerdict, Words};
 use crate::model::conversation::Conversation;
 use crate::model::decision::{Judged, Summary, SummaryState};
 use crate::model::entry::{By, Entry, Kind, Verdict};
@@ -83,7 +83,7 @@ pub fn check(view: View<'_>, expect: &Expect) -> Vec<(Spot, String)> {
         hold(*spot, (!same(value, &there)).then(|| format!("the outcome's value is {there}")));
     }
     if let Some(At { spot, value }) = &expect.refused {
-        let there = view.new().filter_map(|what| match what {
+        let there = view.lately().filter_map(|what| match what {
             Happened::Refused(code) => Some(code.code()),
             _ => None,
         });
@@ -92,7 +92,7 @@ pub fn check(view: View<'_>, expect: &Expect) -> Vec<(Spot, String)> {
     }
     if let Some(At { spot, value }) = &expect.notified {
         let there: Vec<&str> = view
-            .new()
+            .lately()
             .filter_map(|what| match what {
                 Happened::Notified(notice, _) => Some(notice.name()),
                 _ => None,
@@ -105,7 +105,7 @@ pub fn check(view: View<'_>, expect: &Expect) -> Vec<(Spot, String)> {
 
 impl<'a> View<'a> {
     /// What is new for this customer, in order.
-    pub fn new(self) -> impl Iterator<Item = &'a Happened> {
+    fn lately(self) -> impl Iterator<Item = &'a Happened> {
         let moments = self.stage.timeline.get(self.since..).unwrap_or_default();
         let concerns = move |customer: &Option<ActorId>| customer.as_ref().is_none_or(|c| c == self.customer);
         moments.iter().filter(move |moment| concerns(&moment.customer)).map(|moment| &moment.what)
@@ -120,7 +120,7 @@ impl<'a> View<'a> {
     }
 
     fn judged(self) -> BTreeMap<&'a str, &'a Judged> {
-        let judged = self.new().filter_map(|what| match what {
+        let judged = self.lately().filter_map(|what| match what {
             Happened::Judged(judged) => Some((judged.playbook.as_str(), judged)),
             _ => None,
         });
@@ -136,7 +136,7 @@ impl<'a> View<'a> {
 
     fn opening(self, wanted: &[String]) -> Option<String> {
         let opened: Vec<&str> = self
-            .new()
+            .lately()
             .filter_map(|what| match what {
                 Happened::Judged(judged) if judged.verdict == Verdict::Waiting => Some(judged.playbook.as_str()),
                 _ => None,
@@ -171,7 +171,7 @@ impl<'a> View<'a> {
 
     /// What the customer could read of the company's side.
     fn read(self) -> Vec<&'a str> {
-        let words = self.new().filter_map(|what| match what {
+        let words = self.lately().filter_map(|what| match what {
             Happened::Entry(_, entry) => heard(entry),
             _ => None,
         });
@@ -201,7 +201,7 @@ impl<'a> View<'a> {
     }
 
     fn calls(self) -> Vec<(&'a str, &'a Map<String, Value>)> {
-        let calls = self.new().filter_map(|what| match what {
+        let calls = self.lately().filter_map(|what| match what {
             Happened::Call { operation, args, context: false } => Some((operation.as_str(), args)),
             _ => None,
         });
@@ -281,7 +281,7 @@ fn same(wanted: &Value, there: &Value) -> bool {
     }
 }
 
-fn same_call(wanted: &(String, Map<String, Value>), there: (&str, &Map<String, Value>)) -> bool {
+fn same_call(wanted: &NamedCall, there: (&str, &Map<String, Value>)) -> bool {
     wanted.0 == there.0
         && wanted.1.len() == there.1.len()
         && wanted.1.iter().all(|(name, value)| there.1.get(name).is_some_and(|there| same(value, there)))

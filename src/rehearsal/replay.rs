@@ -192,7 +192,7 @@ impl Run<'_> {
         if let To::Actor(actor) = &to
             && (!self.live || self.strange.contains(actor))
         {
-            self.step(&actor.clone(), pos.time());
+            self.step(actor, pos.time());
         }
         let counts = self.replay.window.holds(pos.time());
         if let Some(about) = conversation_of(&mut body) {

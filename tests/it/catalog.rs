@@ -176,7 +176,8 @@ fn compiled_words_render_and_conditions_tell_what_failed() {
     assert!(render(&playbook.open.say[0].name, &tera::Context::new()).is_err());
     assert!(render(&playbook.open.say[1].name, &tera::Context::new()).is_ok());
     let prompt = &playbook.talk.prompt.as_ref().unwrap().name;
-    assert_eq!(render(prompt, &context).unwrap(), "Help with order <1042>. Be brief, 42.");
+    let data = r#"Help with order "\u003c1042\u003e". Be brief, "42"."#;
+    assert_eq!(render(prompt, &context).unwrap(), data, "in prompts, and in what they include, text is data");
     assert!(render("beckon#fallback", &tera::Context::new()).is_ok());
 
     let ask = |data: serde_json::Value| {
@@ -798,16 +799,19 @@ fn the_examples_of_the_reference_compile() {
 
 #[test]
 fn the_reference_names_every_key_that_is_known() {
-    let text = include_str!("../../docs/playbooks.md");
     let schemas = beckon::config::schemas();
-    let mut open = vec![&schemas];
+    let mut open: Vec<_> = schemas.as_object().unwrap().iter().collect();
     let mut missing = BTreeSet::new();
-    while let Some(value) = open.pop() {
+    while let Some((name, value)) = open.pop() {
+        let text = match name.as_str() {
+            "scenario" => include_str!("../../docs/testing-playbooks.md"),
+            _ => include_str!("../../docs/playbooks.md"),
+        };
         if let Some(properties) = value.get("properties").and_then(|properties| properties.as_object()) {
             missing.extend(properties.keys().filter(|key| !text.contains(key.as_str())).cloned());
         }
-        open.extend(value.as_object().into_iter().flat_map(|object| object.values()));
-        open.extend(value.as_array().into_iter().flatten());
+        open.extend(value.as_object().into_iter().flat_map(|object| object.values()).map(|inner| (name, inner)));
+        open.extend(value.as_array().into_iter().flatten().map(|inner| (name, inner)));
     }
     assert!(missing.is_empty(), "{missing:?}");
 }

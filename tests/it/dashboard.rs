@@ -6,7 +6,11 @@ use axum::Router;
 use beckon::clock::SystemClock;
 use beckon::engine::inbox::Inbox;
 use beckon::engine::projector::Projector;
-use beckon::http::dashboard::{Dashboard, Front, Parts, PlaybookRow, PlaybookState, Playbooks, Settings, routes};
+use beckon::http::dashboard::{
+    Checked, Dashboard, Front, Installation, Parts, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks, Settings,
+    Sightings, routes,
+};
+use beckon::llm::{Completion, Llm, LlmError, Request};
 use beckon::model::customer::RefusalCode;
 use beckon::model::decision::{Answer, JournalLine, Judged, Reply, SummaryState};
 use beckon::model::entry::{By, CallState, Entry, HolderKind, Kind, Logged, Verdict};
@@ -48,6 +52,21 @@ struct Owner {
     wakes: mpsc::Receiver<Partition>,
 }
 
+/// A model that says one word.
+struct Ready;
+
+#[async_trait::async_trait]
+impl Llm for Ready {
+    fn name(&self) -> &str {
+        "main"
+    }
+
+    async fn ask(&self, _: &Request, words: &mpsc::Sender<String>) -> Result<Completion, LlmError> {
+        words.send("ready".to_owned()).await.unwrap();
+        Ok(Completion { text: "ready".to_owned(), ..Completion::default() })
+    }
+}
+
 struct Two(std::sync::Mutex<Vec<String>>);
 
 impl Playbooks for Two {
@@ -68,6 +87,22 @@ impl Playbooks for Two {
             self.0.lock().unwrap().push(name.to_owned());
         }
         async move { if known { Ok(()) } else { Err("There is no such playbook.".to_owned()) } }.boxed()
+    }
+
+    fn files(&self, name: &str) -> BoxFuture<'_, Result<Option<PlaybookFiles>, String>> {
+        let known = ["checkout-trouble", "delayed-order"].contains(&name);
+        let files = PlaybookFiles {
+            playbook: (format!("playbooks/{name}.yaml"), format!("playbook: {name}\n# <b>not markup</b>\n")),
+            prompt: Some(("prompts/help.md".to_owned(), "Help {{ customer.id }}.".to_owned())),
+            why: "Because your payment failed.".to_owned(),
+            goal: Some("checkout.completed".to_owned()),
+        };
+        async move { Ok(known.then_some(files)) }.boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<Checked, String>> {
+        let mistake = "playbooks/delayed-order.yaml:3:5: there is no key `whne`".to_owned();
+        async move { Ok(Checked { mistakes: vec![mistake], in_force: false }) }.boxed()
     }
 }
 
@@ -112,6 +147,14 @@ impl Office {
             nearest: Arc::new(|kind: &str| kind.starts_with("checkout").then(|| "checkout.payment_failed".to_owned())),
             lag: Arc::new(|| Some(Millis::seconds(95))),
             playbooks: Arc::new(Two(std::sync::Mutex::default())),
+            installation: Installation {
+                origins: vec!["https://shop.example".to_owned()],
+                anonymous: true,
+                tokens: false,
+                sockets: Arc::new(|| 3),
+                sightings: Sightings::new(Arc::new(SystemClock)),
+                models: vec![Arc::new(Ready)],
+            },
             closing: closing.clone(),
         })
         .unwrap();
@@ -244,7 +287,7 @@ impl Office {
         browser
     }
 
-    async fn audited(&self) -> Vec<String> {
+    pub async fn audited(&self) -> Vec<String> {
         self.record.audited(None, 100).await.unwrap().items.into_iter().map(|row| row.act).collect()
     }
 }
@@ -293,7 +336,7 @@ fn call(state: CallState) -> Kind {
     }
 }
 
-fn judged(
+pub fn judged(
     event: EventId,
     playbook: &str,
     verdict: Verdict,
@@ -382,7 +425,7 @@ impl Browser {
     }
 
     /// Opens a stream and answers with its text as it grows.
-    async fn stream(&self, path: &str, last: Option<&str>) -> Stream {
+    pub async fn stream(&self, path: &str, last: Option<&str>) -> Stream {
         let mut request = self.client.get(format!("{}{path}", self.base));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -393,14 +436,14 @@ impl Browser {
     }
 }
 
-struct Stream {
+pub struct Stream {
     body: futures_util::stream::BoxStream<'static, reqwest::Result<bytes::Bytes>>,
-    text: String,
+    pub text: String,
 }
 
 impl Stream {
     /// Reads on until the text has this.
-    async fn until(&mut self, wanted: &str) {
+    pub async fn until(&mut self, wanted: &str) {
         let reading = async {
             while !self.text.contains(wanted) {
                 let chunk = self.body.next().await.expect("the stream ended").unwrap();
@@ -549,6 +592,9 @@ async fn what_comes_from_outside_is_text_on_every_page() {
         .await;
     office.project().await;
     let browser = office.signed_in("ada@shop.example").await;
+    let name: String = evil.chars().take(80).collect();
+    let saved = browser.act("/operator/replies", &[("name", &name), ("words", evil)]).await;
+    assert_eq!(saved.status, 303, "{}", saved.body);
     let quoted: String = url::form_urlencoded::byte_serialize(evil.as_bytes()).collect();
     let pages = [
         "/operator/".to_owned(),
@@ -557,7 +603,17 @@ async fn what_comes_from_outside_is_text_on_every_page() {
         "/operator/events".to_owned(),
         format!("/operator/events?id={quoted}&source={quoted}&kind={quoted}&customer={quoted}"),
         format!("/operator/events/{}-{pos}", office.partition),
+        format!("/operator/events?q={quoted}&verdict={quoted}&playbook={quoted}"),
         "/operator/playbooks".to_owned(),
+        "/operator/playbooks/checkout-trouble".to_owned(),
+        "/operator/customers".to_owned(),
+        format!("/operator/customers?q={quoted}"),
+        "/operator/customers/user%3A42".to_owned(),
+        "/operator/flow".to_owned(),
+        "/operator/replies".to_owned(),
+        "/operator/replies/pick".to_owned(),
+        format!("/operator/palette?q={quoted}"),
+        "/operator/setup".to_owned(),
         format!("/operator/sign-in?next={quoted}"),
         "/operator/nowhere".to_owned(),
     ];
@@ -620,7 +676,7 @@ async fn a_conversation_that_the_store_forgot_is_read_from_the_record() {
 }
 
 /// The engine's answer to a claim: granted where the number is right.
-fn decide_claim(office: &Office, id: ConversationId, holder_n: u32, pos: Pos, body: Body) -> JournalLine {
+pub fn decide_claim(office: &Office, id: ConversationId, holder_n: u32, pos: Pos, body: Body) -> JournalLine {
     let Body::Claim { operator, n, .. } = body else { panic!("a claim was expected") };
     let mut line = office.line(pos);
     let reply = if n == holder_n { Reply::Done { seq: 5 } } else { Reply::Refused(RefusalCode::Conflict) };

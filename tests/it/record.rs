@@ -34,14 +34,14 @@ async fn url(folder: &tempfile::TempDir) -> String {
 }
 
 /// The database beneath, to look behind the record's back.
-async fn beneath(folder: &tempfile::TempDir) -> AnyPool {
+pub async fn beneath(folder: &tempfile::TempDir) -> AnyPool {
     let url = url(folder).await;
     let file = format!("sqlite:{}", folder.path().join("record.db").display());
     AnyPool::connect(if url == "sqlite:" { &file } else { &url }).await.unwrap()
 }
 
 /// All rows of these tables, as text.
-async fn dump(folder: &tempfile::TempDir, tables: &[&str]) -> Vec<String> {
+pub async fn dump(folder: &tempfile::TempDir, tables: &[&str]) -> Vec<String> {
     let pool = beneath(folder).await;
     let mut all = Vec::new();
     for table in tables {
@@ -62,7 +62,7 @@ async fn dump(folder: &tempfile::TempDir, tables: &[&str]) -> Vec<String> {
     all
 }
 
-const VIEWS: [&str; 6] = ["event", "verdict", "goal", "conversation", "entry", "customer"];
+pub const VIEWS: [&str; 6] = ["event", "verdict", "goal", "conversation", "entry", "customer"];
 const ARCHIVE: [&str; 3] = ["archive_line", "archive_refused", "archive_cursor"];
 
 pub fn pos(n: u64) -> Pos {
@@ -73,7 +73,7 @@ pub fn conversation(n: u64) -> ConversationId {
     ConversationId { partition: PARTITION, pos: pos(n), k: 0 }
 }
 
-fn event_id(n: u64) -> EventId {
+pub fn event_id(n: u64) -> EventId {
     EventId { partition: PARTITION, pos: pos(n) }
 }
 
@@ -267,6 +267,7 @@ async fn events_are_listed_in_pages_that_neither_skip_nor_repeat() {
         kind: Some("page.viewed".to_owned()),
         source: Some("shop".to_owned()),
         customer: Some(ActorId::user("1")),
+        ..EventFilter::default()
     };
     assert_eq!(record.recent_events(&filter, Some("no cursor"), 100).await.unwrap().items.len(), 13);
 }

@@ -1,19 +1,25 @@
 // `window.Beckon`: one function, with a queue for the calls that were made before this script was there.
 
+import type { Calls, Events } from "../package/beckon";
 import { BeckonElement, defineElement, TAG } from "./element";
 import { fromAttributes, merge, defaults, type Options } from "./options";
 import type { Token } from "./identity";
+import { Fragment, jsx, jsxs } from "preact/jsx-runtime";
+import type { Later, make } from "./later";
+import { Parts } from "./parts";
 import { openStorages } from "./storage";
+import { showUnread } from "./title";
 import { View } from "./view/model";
 
 type Listener = (detail: unknown) => void;
 
+/** In a task of its own: reading the script was one already. */
 const wait = (ready: () => void): void => {
-  if (document.body) ready();
+  if (document.body) setTimeout(ready);
   else document.addEventListener("DOMContentLoaded", ready, { once: true });
 };
 
-export class Widget {
+export class Widget implements Calls {
   #view: View | null = null;
   #element: BeckonElement | null = null;
   #options: Options;
@@ -21,12 +27,13 @@ export class Widget {
   readonly #ends = new AbortController();
 
   readonly #origin: string;
+  readonly #parts: Parts;
+  #ready!: () => void;
+  readonly #whenReady = new Promise<void>((ready) => (this.#ready = ready));
 
-  constructor(
-    origin: string,
-    script: HTMLElement | null,
-  ) {
+  constructor(origin: string, script: HTMLElement | null) {
     this.#origin = origin;
+    this.#parts = new Parts(origin);
     this.#options = merge(defaults, fromAttributes(script));
   }
 
@@ -35,12 +42,26 @@ export class Widget {
     const before = this.#options;
     this.#options = merge(before, given);
     if (!this.#view) return this.#start();
-    this.#view.configure(this.#options);
-    this.#element?.update();
+    const element = this.#element;
+    void this.#view.configure(this.#options).then(() => element?.update());
+    element?.update();
     if (this.#options.token !== before.token) this.#view.session.identify(this.#options.token);
   }
 
+  /** Changes options without starting anything. */
+  configure(given?: unknown): void {
+    if (this.#view) this.boot(given);
+    else this.#options = merge(this.#options, given);
+  }
+
+  /** Resolves when the widget is on the page; calls back as well where that is wanted. */
+  ready(then?: unknown): Promise<void> {
+    if (typeof then === "function") void this.#whenReady.then(() => then());
+    return this.#whenReady;
+  }
+
   shutdown(): void {
+    showUnread(0);
     this.#view?.announcer.stop();
     this.#view?.session.stop();
     this.#element?.clear();
@@ -50,6 +71,15 @@ export class Widget {
 
   open(conversation?: string): void {
     this.#view?.show(typeof conversation === "string" ? conversation : undefined);
+  }
+
+  openConversation(conversation: unknown): void {
+    this.open(String(conversation));
+  }
+
+  /** Opens the panel with these words written, for the customer to send. */
+  compose(text?: unknown): void {
+    this.#view?.compose(typeof text === "string" ? text : "");
   }
 
   close(): void {
@@ -73,7 +103,7 @@ export class Widget {
   identify(_userId: unknown, _traits?: unknown, given?: { token?: Token }): void {
     const token = given?.token;
     if (token === undefined) {
-      console.warn("Beckon: identify needs a token, as in Beckon('identify', id, traits, { token }).");
+      console.warn("Beckon: identify needs { token }.");
       return;
     }
     this.boot({ token });
@@ -82,20 +112,30 @@ export class Widget {
   /** On logout: another person may sit here next. */
   reset(): void {
     this.#options = { ...this.#options, token: null };
-    this.#view?.configure(this.#options);
+    void this.#view?.configure(this.#options);
     this.#view?.reset();
   }
 
   track(event: unknown, properties?: unknown): void {
-    if (typeof event !== "string" || !event) console.warn("Beckon: track needs the name of an event.");
+    if (typeof event !== "string" || !event) console.warn("Beckon: track needs a name.");
     else this.#view?.session.track(event, typeof properties === "object" && !Array.isArray(properties) ? { ...properties } : {});
   }
 
+  /** A page was looked at: an event, and another bubble may come. */
+  page(name?: unknown, properties?: unknown): void {
+    const more = typeof properties === "object" ? properties : null;
+    const { pathname: path, search, href: url } = location;
+    const seen = { ...(typeof name === "string" ? { name } : {}), path, search, url, title: document.title, referrer: document.referrer };
+    this.#view?.session.track("segment.page", { ...seen, ...more });
+    this.#view?.nextView();
+  }
+
   /** Listens; the answer stops it again. */
-  on(name: string, listener: Listener): () => void {
+  on<Name extends keyof Events>(name: Name, listening: (detail: Events[Name]) => void): () => void {
+    const listener = listening as Listener;
     const those = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, those.add(listener));
-    if (name === "ready" && this.#view) queueMicrotask(() => listener(undefined));
+    if (name === "ready" && this.#element) queueMicrotask(() => listener(undefined));
     return () => those.delete(listener);
   }
 
@@ -108,15 +148,19 @@ export class Widget {
   #start(): void {
     defineElement();
     const url = `${this.#origin.replace(/^http/, "ws")}/v1/chat`;
-    const view = new View(url, openStorages(this.#options.storage, this.#origin), this.#options, {
+    const view = new View(url, openStorages(this.#options.storage, this.#origin), this.#parts, this.#options, {
       emit: (name, detail) => this.#emit(name, detail),
+      later: () => this.#later(),
+      side: () => this.#element?.side ?? "right",
       mayShow: ({ id, playbook, why }) => this.#ask("before-proactive", { conversation_id: id, playbook, why }),
       // After the picture that the call asked for.
       focus: (place) => setTimeout(() => this.#element?.focusing[place]?.(), 0),
     });
     this.#view = view;
     view.session.identify(this.#options.token);
-    wait(() => {
+    const spoken = view.configure(this.#options);
+    wait(async () => {
+      await spoken;
       if (this.#view !== view) return;
       const element = document.createElement(TAG) as BeckonElement;
       this.#element = element;
@@ -124,8 +168,27 @@ export class Widget {
       document.body.append(element);
       this.#listen();
       view.session.connection.start();
+      setTimeout(() => view.session.restore(this.#parts));
+      this.#ready();
       this.#emit("ready");
     });
+  }
+
+  /** The parts of an open panel, drawn with the same Preact. */
+  async #later(): Promise<Later> {
+    const part = await this.#parts.load<{ make: typeof make }>("later");
+    const later = part.make({ jsx, jsxs, Fragment });
+    this.#element?.add(later.css);
+    return later;
+  }
+
+  /** What is unread is told outside of the chat too. */
+  #mark(count: number): void {
+    const { title, favicon, accent } = this.#options;
+    if (title === "count") showUnread(count);
+    if (favicon !== "dot") return;
+    const marked = this.#parts.load<{ mark(on: boolean, colour: string): Promise<void> }>("favicon").then(({ mark }) => mark(count > 0, accent || "#c84b13"));
+    marked.catch(() => undefined);
   }
 
   #listening = false;
@@ -142,6 +205,7 @@ export class Widget {
   }
 
   #emit(name: string, detail?: unknown): void {
+    if (name === "unread") this.#mark((detail as { count: number }).count);
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
         listener(detail);

@@ -39,16 +39,12 @@ export class Connection {
     this.#wiring = wiring;
   }
 
-  start(): void {
-    if (this.status === "idle") void this.#connect();
-  }
-
   stop(): void {
     this.#drop();
     this.#set("idle");
   }
 
-  /** With what is known now (a token, cursors), from the beginning. */
+  /** Starts, with what is known now (a token, cursors). */
   restart(): void {
     this.#drop();
     this.#failures = 0;

@@ -62,6 +62,12 @@ export class Conversation {
     return result;
   }
 
+  /** As `welcome` has it, with the entries after `seq`. */
+  frame(after: number): ConversationFrame {
+    const { id, playbook, phase: state, holder, why, lastSeq: last_seq } = this;
+    return { id, playbook, state, holder, why, last_seq, entries: this.entries.filter(({ seq }) => seq > after) };
+  }
+
   apply(entry: Entry): Applied {
     if (entry.seq <= this.lastSeq) {
       const held = this.entries.find((other) => other.seq === entry.seq);

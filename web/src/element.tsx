@@ -1,7 +1,6 @@
 // `<beckon-widget>`: an open shadow root that holds the widget, styled by constructable sheets only.
 
 import { render } from "preact";
-import { accentRules } from "./accent";
 import base from "./styles/base.css";
 import bubble from "./styles/bubble.css";
 import log from "./styles/log.css";
@@ -13,20 +12,13 @@ import { writesFromRight } from "./words";
 
 export const TAG = "beckon-widget";
 
-/** As `#rrggbb`, whatever way CSS has of writing it; "" where it is no opaque colour. */
-function asHex(colour: string): string {
-  const context = document.createElement("canvas").getContext("2d");
-  if (!context) return colour;
-  context.fillStyle = "#010203";
-  context.fillStyle = colour;
-  const found = String(context.fillStyle);
-  return found !== "#010203" && /^#[0-9a-f]{6}$/.test(found) ? found : "";
-}
-
 export class BeckonElement extends HTMLElement {
   readonly focusing: Focus = {};
   #view: View | null = null;
+  #direction: "ltr" | "rtl" = "ltr";
   readonly #base = new CSSStyleSheet();
+  readonly #last = new CSSStyleSheet();
+  #colours = { of: "", rules: "" };
   readonly #accent = new CSSStyleSheet();
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #draw = () => this.update();
@@ -34,8 +26,9 @@ export class BeckonElement extends HTMLElement {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    this.#base.replaceSync(base + bubble + panel + log + media);
-    root.adoptedStyleSheets = [this.#base, this.#accent];
+    this.#base.replaceSync(base + bubble + panel + log);
+    this.#last.replaceSync(media);
+    root.adoptedStyleSheets = [this.#base, this.#last, this.#accent];
   }
 
   show(view: View): void {
@@ -48,14 +41,47 @@ export class BeckonElement extends HTMLElement {
     const { shadowRoot } = this;
     const view = this.#view;
     if (!view || !shadowRoot) return;
-    const { theme, accent, dir, locale } = view.options;
-    const hex = accent ? asHex(accent) : "";
-    if (accent && !hex) console.warn(`Beckon: accent "${accent}" is no opaque colour.`);
-    this.#accent.replaceSync(accentRules(hex));
+    const { theme, accent, dir, locale, zIndex } = view.options;
+    if (this.#colours.of !== accent) void this.#paint(accent);
+    this.#accent.replaceSync(this.#colours.rules + (zIndex ? `.root{--layer:${zIndex}}` : ""));
     const page = document.documentElement;
     const direction = dir || (writesFromRight(locale) || getComputedStyle(page).direction === "rtl" ? "rtl" : "ltr");
     const shade = theme === "auto" ? (this.#dark.matches ? "dark" : "light") : theme;
+    this.#direction = direction;
     render(<Widget view={view} theme={shade} dir={direction} focus={this.focusing} />, shadowRoot);
+  }
+
+  /** The company's colour needs arithmetic that most pages do not. */
+  async #paint(accent: string): Promise<void> {
+    this.#colours = { of: accent, rules: "" };
+    if (!accent) return;
+    const { accentRules, asHex } = await this.#view!.parts.load<typeof import("./later/accent")>("accent");
+    const rules = accentRules(asHex(accent));
+    if (!rules) console.warn(`Beckon: accent "${accent}" is no opaque colour.`);
+    if (this.#colours.of !== accent) return;
+    this.#colours = { of: accent, rules };
+    this.update();
+  }
+
+  /** Looks that are loaded later. */
+  add(css: string): void {
+    const { shadowRoot } = this;
+    if (!shadowRoot) return;
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    // Before the last two, which must win: small screens, and the colours of the company.
+    shadowRoot.adoptedStyleSheets = [this.#base, sheet, this.#last, this.#accent];
+  }
+
+  /** A copy that a page made of its own body, as Turbo does for its previews, is nothing. */
+  connectedCallback(): void {
+    if (!this.#view) this.remove();
+  }
+
+  /** Which side of the screen the chat is on. */
+  get side(): "left" | "right" {
+    const end = this.#view?.options.position !== "start";
+    return end === (this.#direction === "rtl") ? "left" : "right";
   }
 
   /** A page that swaps its body takes the chat along; only `shutdown` ends it. */

@@ -44,6 +44,18 @@ export class Identity {
     return typeof id === "string" ? id : undefined;
   }
 
+  /** The same for all tabs that speak for one customer. What a token claims is only looked at, the server proves it. */
+  async key(): Promise<string> {
+    const token = await this.token(false);
+    if (!token) return "anonymous";
+    try {
+      const claims = JSON.parse(atob((token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/")));
+      return `user:${claims.sub}`;
+    } catch {
+      return token;
+    }
+  }
+
   welcomed(customer: string, anonymous: string | undefined): void {
     this.customer = customer;
     if (anonymous !== undefined) this.#store.set("anonymous", anonymous);

@@ -2,8 +2,8 @@
 
 import { Widget } from "./api";
 
-const METHODS = ["boot", "shutdown", "open", "close", "toggle", "hide", "show", "identify", "reset", "track", "on", "explain"] as const;
-type Method = (typeof METHODS)[number];
+/** Every method of the widget is a call of the page. */
+const METHODS = Object.getOwnPropertyNames(Widget.prototype).filter((name) => name !== "constructor");
 type Global = ((method: string, ...args: unknown[]) => unknown) & { q?: ArrayLike<unknown>[]; running?: true };
 
 function begin(): void {
@@ -14,25 +14,25 @@ function begin(): void {
   }
   const script = (document.currentScript ?? document.querySelector('script[src*="/widget.js"]')) as HTMLScriptElement | null;
   if (!script?.src) {
-    console.error("Beckon: the widget cannot tell where it was loaded from; use a script tag with src.");
+    console.error("Beckon: it must be loaded by a script tag with src.");
     return;
   }
   const queue = Array.from(page.Beckon?.q ?? [], (call) => Array.from(call));
   const widget = new Widget(new URL(script.src).origin, script);
   const call = (method: string, ...args: unknown[]): unknown => {
-    if (!(METHODS as readonly string[]).includes(method)) {
+    if (!METHODS.includes(method)) {
       console.warn(`Beckon: there is no "${method}".`);
       return undefined;
     }
-    return (widget[method as Method] as (...args: unknown[]) => unknown).apply(widget, args);
+    return (widget[method as keyof Widget] as (...args: unknown[]) => unknown).apply(widget, args);
   };
   const api: Global = Object.assign(call, { running: true as const });
   for (const method of METHODS) Object.assign(api, { [method]: call.bind(null, method) });
   page.Beckon = api;
 
   // Options and listeners of the queue first: the first connection is made with what the page wants.
-  const early = (call: unknown[]) => call[0] === "on" || call[0] === "boot" || call[0] === "identify";
-  const boots = queue.filter((entry) => entry[0] === "boot");
+  const early = (call: unknown[]) => ["on", "boot", "configure", "identify"].includes(String(call[0]));
+  const boots = queue.filter((entry) => entry[0] === "boot" || entry[0] === "configure");
   for (const entry of queue.filter((entry) => entry[0] === "on")) api("on", ...entry.slice(1));
   const identify = queue.findLast((entry) => entry[0] === "identify")?.[3] as { token?: unknown } | undefined;
   widget.boot(Object.assign({}, ...boots.map((entry) => entry[1]), identify?.token === undefined ? {} : { token: identify.token }));

@@ -11,6 +11,14 @@ export interface Options {
   position: "end" | "start";
   storage: "local" | "none";
   launcher: "auto" | "always" | "never";
+  /** Name of the company, shown above who speaks. */
+  company: string;
+  /** Of launcher, bubble and panel, as digits; "" for the highest that does no harm. */
+  zIndex: string;
+  /** The number of unread messages before the page's title. */
+  title: "count" | "none";
+  /** A dot on the page's icon; its policy must allow `data:` images. */
+  favicon: "none" | "dot";
 }
 
 export const defaults: Options = {
@@ -22,6 +30,10 @@ export const defaults: Options = {
   position: "end",
   storage: "local",
   launcher: "auto",
+  company: "",
+  zIndex: "",
+  title: "count",
+  favicon: "none",
 };
 
 const allowed: { [K in keyof Options]?: readonly string[] } = {
@@ -30,6 +42,8 @@ const allowed: { [K in keyof Options]?: readonly string[] } = {
   position: ["end", "start"],
   storage: ["local", "none"],
   launcher: ["auto", "always", "never"],
+  title: ["count", "none"],
+  favicon: ["none", "dot"],
 };
 
 /** Takes over what is known and valid of `given`; says on the console what is not. */
@@ -40,6 +54,7 @@ export function merge(options: Options, given: unknown): Options {
     else if (value === undefined || value === null) merged[name] = defaults[name as keyof Options];
     else if (name === "token" && typeof value === "function") merged[name] = value;
     else if (name === "launcher" && value === false) merged[name] = "never";
+    else if (name === "zIndex") merged[name] = /^-?\d{1,10}$/.test(String(value)) ? String(value) : "";
     else if (typeof value !== "string" || !(allowed[name as keyof Options]?.includes(value) ?? true))
       console.warn(`Beckon: option "${name}" cannot be`, value);
     else merged[name] = value === "" ? defaults[name as keyof Options] : value;

@@ -22,7 +22,6 @@ export interface Item {
 
 /** Where the outbox survives a change of page. */
 export interface Keep {
-  load(): unknown;
   save(value: unknown): void;
 }
 
@@ -39,11 +38,19 @@ export class Outbox {
 
   constructor(keep: Keep) {
     this.#keep = keep;
-    const kept = keep.load() as { customer?: unknown; items?: unknown } | null | undefined;
+  }
+
+  /** Takes over what an earlier page left unanswered, in the order in which it was said. */
+  adopt(value: unknown): void {
+    const kept = value as { customer?: unknown; items?: unknown } | null | undefined;
     if (typeof kept?.customer !== "string" || !Array.isArray(kept.items)) return;
-    this.#customer = kept.customer;
-    this.#items = kept.items.filter((item: Item) => typeof item?.frame?.client_id === "string").slice(0, 2 * BOUND);
-    for (const item of this.#items) if (item.state !== "failed") item.state = "waiting";
+    this.#customer ??= kept.customer;
+    // Of another customer it is dropped, never sent in a wrong name.
+    if (this.#customer !== kept.customer) return;
+    const left = kept.items.filter((item: Item) => typeof item?.frame?.client_id === "string" && !this.find(item.frame.client_id));
+    for (const item of left as Item[]) if (item.state !== "failed") item.state = "waiting";
+    this.#items = [...(left as Item[]), ...this.#items].sort((a, b) => a.made - b.made).slice(-2 * BOUND);
+    this.#save();
   }
 
   get list(): readonly Item[] {

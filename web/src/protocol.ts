@@ -28,6 +28,10 @@ export interface Entry {
   turn_id?: string;
   try?: Try;
   text?: string;
+  /** `text` formatted: Markdown that the server made HTML of, and cleaned. */
+  html?: string;
+  /** Language of the words, where it is told. */
+  locale?: string;
   choices?: unknown[];
   choice?: unknown;
   client_id?: string;

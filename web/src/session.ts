@@ -1,9 +1,12 @@
 // The chat behind the pictures: conversations, what is under way, and the socket that keeps both true.
 
-import { Connection, type Status } from "./connection";
+import type { Status } from "./connection";
 import { Conversation } from "./conversation";
 import { Identity, type Token } from "./identity";
+import { Kept } from "./kept";
+import { Line } from "./line";
 import { Outbox, type Item } from "./outbox";
+import type { Parts } from "./parts";
 import {
   clientId,
   type Answerable,
@@ -28,6 +31,17 @@ export interface Watcher {
   status(status: Status, stop?: Stop): void;
   /** Another customer sits here now: nothing of the one before may stay on show. */
   forgotten(): void;
+  /** Another tab says what became of a bubble or a rating. */
+  heard(news: News): void;
+}
+
+/** What tabs tell each other beside frames. */
+export interface News {
+  seen?: [conversation: string, seq: number];
+  /** Bubbles that were dealt with. */
+  met?: string[];
+  rated?: string;
+  reset?: true;
 }
 
 const TYPING_EVERY_MS = 3_000;
@@ -38,7 +52,7 @@ export class Session {
   readonly conversations = new Map<string, Conversation>();
   readonly outbox: Outbox;
   readonly identity: Identity;
-  readonly connection: Connection;
+  readonly connection: Line;
   /** Once online on this page: before that, being offline is only being slow to arrive. */
   lostOnce = false;
   #seen: Record<string, number>;
@@ -47,6 +61,7 @@ export class Session {
   #lapse: ReturnType<typeof setTimeout> | undefined;
 
   readonly #storages: Storages;
+  readonly #kept: Kept;
   readonly #watcher: Watcher;
 
   constructor(
@@ -57,13 +72,27 @@ export class Session {
     this.#storages = storages;
     this.#watcher = watcher;
     this.identity = new Identity(storages.lasting);
-    this.outbox = new Outbox({ load: () => storages.tab.get("outbox"), save: (value) => storages.tab.set("outbox", value) });
+    this.#kept = new Kept(storages.tab);
+    this.outbox = new Outbox(this.#kept);
     this.#seen = (storages.lasting.get("seen") as Record<string, number> | null) ?? {};
-    this.connection = new Connection({
+    this.connection = new Line(storages.shared, {
       url,
+      key: () => this.identity.key(),
+      resume: () => this.#resume(),
+      state: (resume) => this.#state(resume),
+      heard: (news) => this.#heard(news as News),
       hello: (renew) => this.#hello(renew),
       frame: (frame) => this.#frame(frame),
       status: (status, stop) => this.#status(status, stop),
+    });
+  }
+
+  /** Takes over what earlier pages left unsent. */
+  restore(parts: Parts): void {
+    void this.#kept.open(this.#storages.shared, parts, (value) => {
+      this.outbox.adopt(value);
+      this.#pump();
+      this.#watcher.changed();
     });
   }
 
@@ -73,6 +102,11 @@ export class Session {
 
   /** Forgets who this was and all that was said. */
   reset(): void {
+    this.connection.tell({ reset: true } satisfies News);
+    this.#reset();
+  }
+
+  #reset(): void {
     this.identity.forget();
     this.#forgetTalk();
     this.outbox.clear();
@@ -83,31 +117,20 @@ export class Session {
     clearTimeout(this.#timer);
     clearTimeout(this.#lapse);
     this.connection.stop();
+    this.#kept.leave();
   }
 
   say(conversation: string | undefined, text: string): boolean {
     const frame: Answerable = { type: "say", client_id: clientId(), text };
-    return this.#post(conversation === undefined ? frame : { ...frame, conversation_id: conversation }, text);
+    return this.post(conversation === undefined ? frame : { ...frame, conversation_id: conversation }, text);
   }
 
   choose(conversation: string, choice: Choice): boolean {
-    return this.#post({ type: "choose", client_id: clientId(), conversation_id: conversation, choice: choice.value }, choice.label);
-  }
-
-  confirm(conversation: string, call: string, approve: boolean): boolean {
-    return this.#post({ type: "confirm", client_id: clientId(), conversation_id: conversation, call_id: call, approve }, "");
-  }
-
-  rate(conversation: string, score: number): boolean {
-    return this.#post({ type: "rate", client_id: clientId(), conversation_id: conversation, score }, "");
-  }
-
-  close(conversation: string): boolean {
-    return this.#post({ type: "close", client_id: clientId(), conversation_id: conversation }, "");
+    return this.post({ type: "choose", client_id: clientId(), conversation_id: conversation, choice: choice.value }, choice.label);
   }
 
   track(event: string, properties: object): void {
-    this.#post({ type: "track", client_id: clientId(), event, properties }, "");
+    this.post({ type: "track", client_id: clientId(), event, properties });
   }
 
   typing(conversation: string): void {
@@ -119,10 +142,22 @@ export class Session {
   /** The customer has had this in view. */
   sawUpTo(conversation: Conversation, seq: number): void {
     if (seq <= this.seenIn(conversation) || !this.connection.send({ type: "seen", conversation_id: conversation.id, seq })) return;
-    this.#seen[conversation.id] = seq;
-    if (conversation.phase === "waiting") conversation.phase = "open";
+    this.connection.tell({ seen: [conversation.id, seq] } satisfies News);
+    this.#saw(conversation.id, seq);
+  }
+
+  #saw(id: string, seq: number): void {
+    this.#seen[id] = Math.max(seq, this.#seen[id] ?? 0);
+    const conversation = this.conversations.get(id);
+    if (conversation?.phase === "waiting") conversation.phase = "open";
     this.#storages.lasting.set("seen", this.#seen);
     this.#watcher.changed();
+  }
+
+  #heard(news: News): void {
+    if (news.seen) this.#saw(...news.seen);
+    if (news.reset) this.#reset();
+    this.#watcher.heard(news);
   }
 
   seenIn(conversation: Conversation): number {
@@ -146,7 +181,8 @@ export class Session {
     this.#watcher.changed();
   }
 
-  #post(frame: Answerable, label: string): boolean {
+  /** Sends what is answered, as soon as that can be; false where too much waits already. */
+  post(frame: Answerable, label = ""): boolean {
     const fits = this.outbox.add(frame, label, Date.now());
     this.#pump();
     this.#watcher.changed();
@@ -167,11 +203,27 @@ export class Session {
   async #hello(renew: boolean) {
     const token = await this.identity.token(renew);
     if (token === null) return null;
-    const resume: Record<string, Cursor> = {};
-    for (const { id, cursor } of this.conversations.values()) if (cursor) resume[id] = cursor;
     const anonymous = this.identity.anonymous;
     const who = token !== undefined ? { token } : anonymous !== undefined ? { anonymous_id: anonymous } : {};
-    return { type: "hello" as const, ...who, resume };
+    return { type: "hello" as const, ...who, resume: this.#resume() };
+  }
+
+  #resume(): Record<string, Cursor> {
+    const resume: Record<string, Cursor> = {};
+    for (const { id, cursor } of this.conversations.values()) if (cursor) resume[id] = cursor;
+    return resume;
+  }
+
+  /** What the server would tell another tab of this customer, from what this one has. */
+  #state(resume: Record<string, Cursor>): ServerFrame[] {
+    const frames: ServerFrame[] = [];
+    const conversations = [...this.conversations.values()].map((one) => {
+      const cursor = resume[one.id];
+      const known = cursor !== undefined && one.entries[cursor.seq - 1]?.id === cursor.id;
+      if (cursor && !known) frames.push({ type: "reset", conversation_id: one.id });
+      return one.frame(known ? cursor.seq : 0);
+    });
+    return [...frames, { type: "welcome", customer: this.identity.customer ?? "", conversations }];
   }
 
   #status(status: Status, stop?: Stop): void {
@@ -279,6 +331,8 @@ export class Session {
   }
 
   #error(frame: ErrorFrame): void {
+    // Of what another tab did.
+    if (frame.client_id !== undefined && !this.outbox.find(frame.client_id)) return;
     const item = this.outbox.refused(frame, Date.now());
     this.#pump();
     if (item?.state === "waiting") return;

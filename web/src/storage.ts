@@ -52,12 +52,16 @@ export interface Storages {
   lasting: Store;
   /** For what is under way: as long as this tab lives. */
   tab: Store;
+  /** Begins the names of what tabs share; null where they share nothing. */
+  shared: string | null;
 }
 
 /** Keys are kept apart by the server's origin: a page may talk to more than one over time. */
 export function openStorages(mode: "local" | "none", origin: string): Storages {
   const prefix = `beckon:${origin}:`;
-  if (mode === "none") return { lasting: memory(), tab: memory() };
+  if (mode === "none") return { lasting: memory(), tab: memory(), shared: null };
   const tab = web("sessionStorage", prefix);
-  return { lasting: web("localStorage", prefix) ?? tab ?? memory(), tab: tab ?? memory() };
+  const lasting = web("localStorage", prefix);
+  // Where tabs do not share who they are, they are not one customer either.
+  return { lasting: lasting ?? tab ?? memory(), tab: tab ?? memory(), shared: lasting && prefix };
 }

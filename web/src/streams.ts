@@ -8,6 +8,8 @@ export interface Stream {
   text: string;
   /** The index that comes next; -1 after a gap: nothing more is added, and typing is shown until the entry. */
   next: number;
+  /** The socket was cut while it went on: what is there stays, and is shown as interrupted. */
+  cut: boolean;
 }
 
 const REMEMBERED = 50;
@@ -30,7 +32,7 @@ export class Streams {
     const order = stream ? compareTries(attempt, stream.try) : 1;
     if (order < 0) return false;
     if (!stream || order > 0) {
-      stream = { turn, try: attempt, text: "", next: 0 };
+      stream = { turn, try: attempt, text: "", next: 0, cut: false };
       this.#open.set(turn, stream);
     }
     if (stream.next < 0 || index < stream.next) return false;
@@ -59,7 +61,7 @@ export class Streams {
 
   /** The socket is gone: what was sent meanwhile is missed. */
   interrupted(): void {
-    for (const stream of this.#open.values()) stream.next = -1;
+    for (const stream of this.#open.values()) Object.assign(stream, { next: -1, cut: true });
   }
 
   /** Forgets the turns that a cut left half told: their `dropped` may be missed, and a turn that goes on says so. */

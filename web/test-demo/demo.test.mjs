@@ -150,7 +150,7 @@ test("who asks for a person gets one, and the assistant back", { timeout: 240_00
   await widget(shop, (root) => root.textContent.includes("Rui joined, a person"));
 
   await desk.type("#text", "Hello, this is Rui. Which card was it?");
-  await desk.click("#composer button");
+  await desk.click("#composer .btn.pri");
   await widget(shop, (root) => [...root.querySelectorAll(".operator .text")].some((one) => one.textContent === "Hello, this is Rui. Which card was it?"));
   await shows(desk, "#spine", "Hello, this is Rui. Which card was it?");
 
@@ -161,7 +161,7 @@ test("who asks for a person gets one, and the assistant back", { timeout: 240_00
   await shows(desk, "#spine", "The one ending 0002");
   await desk.waitForFunction(() => document.querySelector("#text")?.value === "");
   await desk.type("#text", "Thank you. Our assistant goes on from here.");
-  await desk.click("#composer button");
+  await desk.click("#composer .btn.pri");
   await shows(desk, "#spine", "Our assistant goes on from here.");
   const lines = await spine(desk);
   const since = lines.slice(lines.findIndex((line) => line.includes("Rui, a person, answers from here")));

@@ -1,6 +1,8 @@
 // One Chromium for all browser tests, a page with a chat server and a shop for each.
 
+import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
+import { test } from "node:test";
 import puppeteer, { type Browser, type ElementHandle, type Page } from "puppeteer-core";
 import { ChatServer, HostSite } from "./server";
 
@@ -59,10 +61,10 @@ export class Scene {
   }
 
   /** Waits until a predicate over the shadow root holds. */
-  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown): Promise<void> {
+  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown, within = 8_000): Promise<void> {
     await this.page.waitForFunction(
       `(() => { const root = document.querySelector("beckon-widget")?.shadowRoot; return root && (${what.toString()})(root, ${JSON.stringify(arg ?? null)}); })()`,
-      { timeout: 8_000, polling: 30 },
+      { timeout: within, polling: 30 },
     );
   }
 
@@ -104,9 +106,52 @@ export class Scene {
     await (handle as ElementHandle<HTMLElement>).click();
   }
 
+  /** The same browser's next tab: the same storage, the same servers. */
+  async another(before?: (page: Page) => Promise<unknown>): Promise<Scene> {
+    const page = await this.page.browserContext().newPage();
+    await page.setViewport(this.page.viewport() ?? { width: 1100, height: 760 });
+    const tab = new Scene(page, this.chat, this.shop, () => page.close());
+    await watch(tab);
+    await before?.(page);
+    await page.goto(this.shop.url, { waitUntil: "load" });
+    return tab;
+  }
+
+  /** Writes into the composer and sends it. */
+  async write(text: string): Promise<void> {
+    await this.click("textarea");
+    await this.page.keyboard.type(text);
+    await this.page.keyboard.press("Enter");
+  }
+
+  /** A call of the page. */
+  async call(...args: unknown[]): Promise<unknown> {
+    return await this.page.evaluate((all) => (window as any).Beckon(...(all as [string])), args);
+  }
+
   async close(): Promise<void> {
     await this.done();
   }
+}
+
+/** Listens to what a page asks for and complains about. */
+async function watch(set: Scene): Promise<void> {
+  const { page, chat, shop } = set;
+  page.on("console", (message) => message.type() === "error" && set.complaints.push(message.text()));
+  page.on("pageerror", (error) => set.complaints.push(String(error)));
+  // A policy that only reports would say so on the console alone, one that a frame breaks nowhere else.
+  await page.evaluateOnNewDocument(() => document.addEventListener("securitypolicyviolation", (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI}`)));
+  await page.setRequestInterception(true);
+  page.on("request", (request) => {
+    set.requests.push(request.url());
+    const url = request.url();
+    const own = [chat.origin, shop.url.slice(0, -1)].some((origin) => url.startsWith(origin)) || /^(data|about|blob):/.test(url);
+    if (own) void request.continue();
+    else {
+      set.complaints.push(`request to a third party: ${url}`);
+      void request.abort();
+    }
+  });
 }
 
 export async function scene(options: SceneOptions = {}): Promise<Scene> {
@@ -124,19 +169,21 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
   if (place === "head") shop.head = script;
   if (place === "body") shop.body = script;
   shop.headers = options.headers?.(chat) ?? {};
-  page.on("console", (message) => message.type() === "error" && set.complaints.push(message.text()));
-  page.on("pageerror", (error) => set.complaints.push(String(error)));
-  await page.setRequestInterception(true);
-  page.on("request", (request) => {
-    set.requests.push(request.url());
-    const own = [chat.origin, shop.url.slice(0, -1)].some((origin) => request.url().startsWith(origin)) || request.url().startsWith("data:");
-    if (own) void request.continue();
-    else {
-      set.complaints.push(`request to a third party: ${request.url()}`);
-      void request.abort();
-    }
-  });
+  await watch(set);
   await options.before?.(set);
   await page.goto(shop.url, { waitUntil: "load" });
   return set;
+}
+
+/** A test with a page of its own; afterwards nothing went to a third party, and nothing was complained about. */
+export function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
+  test(name, async () => {
+    const on = await scene(options);
+    try {
+      await body(on);
+      assert.deepEqual(on.complaints, []);
+    } finally {
+      await on.close();
+    }
+  });
 }

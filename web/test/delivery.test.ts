@@ -2,26 +2,13 @@
 
 import assert from "node:assert/strict";
 
-import { after, test } from "node:test";
-import { closeBrowser, scene, type Scene, type SceneOptions } from "./browser";
+import { after } from "node:test";
+import { closeBrowser, play, type Scene, type SceneOptions } from "./browser";
 
 after(closeBrowser);
 
 const CHOICES = ["Try again", "Use another card", "Not now"];
 const OPENING = "Your card was declined for order 1042. Shall I help?";
-
-/** A test with a page of its own; afterwards nothing went to a third party, and nothing was complained about. */
-function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
-  test(name, async () => {
-    const on = await scene(options);
-    try {
-      await body(on);
-      assert.deepEqual(on.complaints, []);
-    } finally {
-      await on.close();
-    }
-  });
-}
 
 const opened = (on: Scene): void => void on.chat.open("c1", OPENING, { choices: CHOICES });
 const withOpening: SceneOptions = { before: opened };
@@ -127,13 +114,16 @@ play("a turn that ended while nobody listened leaves no half words on show", wit
   assert.deepEqual(await on.log(), [OPENING, "Half an answer is none."]);
 });
 
+/** How often the socket is cut; `CUTS=1000 npm test` for a long night. */
+const CUTS = Number(process.env.CUTS ?? 30);
+
 play("however often the socket is cut, the log read is the log written, and each message is in it once", withOpening, async (on) => {
   await on.click(".launcher");
   await on.click("textarea");
   // Chance with a seed, so that a failure comes back.
   let seed = 20261;
   const chance = (n: number) => ((seed = (seed * 48_271) % 2_147_483_647) >>> 8) % n;
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < CUTS; round++) {
     const hellos = on.chat.hellos.length;
     const losesAnswer = chance(2) === 0;
     on.chat.hook = (f) => f.type === "say" && !on.chat.talks.get("c1")?.log.some((entry) => entry.client_id === f.client_id) && (losesAnswer ? (on.chat.append("c1", { by: "customer", kind: "message", text: f.text, client_id: f.client_id }), on.chat.cut(), true) : false);
@@ -154,12 +144,12 @@ play("however often the socket is cut, the log read is the log written, and each
       if (on.chat.hellos.length > hellos && on.chat.sessions) break;
     }
   }
-  for (let round = 0; round < 30; round++) on.chat.send({ type: "dropped", conversation_id: "c1", turn_id: `t${round}` });
+  for (let round = 0; round < CUTS; round++) on.chat.send({ type: "dropped", conversation_id: "c1", turn_id: `t${round}` });
   const written = on.chat.talks.get("c1")?.log.map((entry) => entry.text) ?? [];
   // So many cuts in a row make it wait long: it is told that the network is there.
-  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length);
+  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length, 8_000 + CUTS * 100);
   assert.deepEqual(await on.log(), written);
-  for (let round = 0; round < 30; round++) assert.equal(written.filter((text) => text === `m${round}`).length, 1, `m${round}`);
+  for (let round = 0; round < CUTS; round++) assert.equal(written.filter((text) => text === `m${round}`).length, 1, `m${round}`);
 });
 
 play("a hole in the numbers is read again, and a reset begins anew", withOpening, async (on) => {

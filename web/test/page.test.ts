@@ -1,29 +1,15 @@
 // The widget as a guest on other people's pages: strict policies, no storage, tokens, two tags, looks and access.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, test } from "node:test";
-import { closeBrowser, scene, type Scene, type SceneOptions } from "./browser";
+import { violations } from "./axe";
+import { closeBrowser, play, scene, type Scene, type SceneOptions } from "./browser";
 
 after(closeBrowser);
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const OPENING = "Your card was declined for order 1042. Shall I help?";
 const opened = (on: Scene): void => void on.chat.open("c1", OPENING, { choices: ["Try again", "Not now"] });
 const withOpening: SceneOptions = { before: opened };
-
-function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
-  test(name, async () => {
-    const on = await scene(options);
-    try {
-      await body(on);
-      assert.deepEqual(on.complaints, []);
-    } finally {
-      await on.close();
-    }
-  });
-}
 
 /** A conversation with one of everything that the log can show. */
 function everything(on: Scene): void {
@@ -36,19 +22,6 @@ function everything(on: Scene): void {
   add({ by: "system", kind: "call", call_id: "k2", name: "shop.retry_payment", state: "failed" });
   add({ by: "system", kind: "holder", holder: "operator", name: "Rui" });
   add({ by: "operator", kind: "message", text: "Hi Ana, Rui here. I can book it now.", choices: ["Please do", "Wait"] });
-}
-
-async function violations(on: Scene): Promise<string[]> {
-  await on.page.evaluate(axe);
-  return await on.page.evaluate(async () => {
-    // The colours of a fade are nobody's: wait until it is over.
-    const root = document.querySelector("beckon-widget")?.shadowRoot;
-    for (const animation of document.getAnimations().concat(root?.getAnimations() ?? []))
-      if (animation.effect?.getComputedTiming().iterations !== Infinity) animation.finish();
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const result = await (window as any).axe.run(document, { runOnly: tags });
-    return result.violations.flatMap((v: any) => v.nodes.map((n: any) => `${v.id}: ${n.html}`));
-  });
 }
 
 const strict = (chat: { origin: string; port: number }) => ({
@@ -255,32 +228,6 @@ for (const code of [4501, 4504, 4509]) {
       await on.close();
     }
   });
-}
-
-for (const theme of ["light", "dark"]) {
-  for (const dir of ["ltr", "rtl"]) {
-    play(`axe finds nothing: ${theme}, ${dir}`, { before: everything, tag: `data-theme="${theme}" data-dir="${dir}"` }, async (on) => {
-      await on.$(".launcher");
-      on.chat.open("c2", "A second thing.", { choices: ["Yes", "No"] });
-      await on.$(".bubble");
-      assert.deepEqual(await violations(on), [], "bubble");
-      await on.click(".launcher");
-      await on.press("More");
-      await on.press("Conversations (2)");
-      assert.deepEqual(await violations(on), [], "list");
-      await on.click(".list li:last-child button");
-      on.chat.send({ type: "delta", conversation_id: "c1", turn_id: "t", try: 1, index: 0, text: "Let me" });
-      await on.$(".streaming");
-      on.chat.refuse = () => [4503, "9"];
-      on.chat.cut(4503, "9");
-      await on.$(".strip");
-      await on.click("textarea");
-      await on.page.keyboard.type("kept");
-      await on.page.keyboard.press("Enter");
-      await on.$(".mine.waiting");
-      assert.deepEqual(await violations(on), [], "panel");
-    });
-  }
 }
 
 play("in 320 pixels it is a sheet, with targets of 44", { before: everything, width: 320, height: 640 }, async (on) => {

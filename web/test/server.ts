@@ -1,7 +1,7 @@
 // The server's side of `beckon.v1`, small: logs with dense numbers, answers kept by client_id, deltas on demand.
 
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 
@@ -17,7 +17,7 @@ export interface Talk {
   log: Json[];
 }
 
-const widget = () => readFileSync(new URL("../../../static/widget.js", import.meta.url));
+const built = (name: string) => readFileSync(new URL(`../../../static/${name}`, import.meta.url));
 
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
@@ -36,13 +36,25 @@ export class ChatServer {
   playbook = "help";
   port = 0;
   #http = createServer((request, response) => {
-    if (request.url === "/widget.js") response.setHeader("content-type", "text/javascript").end(widget());
+    if (request.url === "/widget.js") response.setHeader("content-type", "text/javascript").end(built("widget.js"));
+    else if (request.url?.startsWith("/widget/")) this.#part(request.url, response);
     else response.writeHead(404).end();
   });
   #sockets = new Set<WebSocket>();
   #wss = new WebSocketServer({ server: this.#http, path: "/v1/chat", handleProtocols: (all) => (all.has("beckon.v1") ? "beckon.v1" : false) });
   #answers = new Map<string, Json>();
   #waiting: { wants: (frame: Json) => boolean; found: (frame: Json) => void }[] = [];
+
+  /** Parts that were asked for; `withholds` answers them with 404. */
+  readonly parts: string[] = [];
+  withholds = false;
+
+  #part(url: string, response: ServerResponse): void {
+    const name = url.slice(1).split("?")[0] ?? "";
+    this.parts.push(name);
+    if (this.withholds) response.writeHead(404).end();
+    else response.setHeader("content-type", "text/javascript").setHeader("access-control-allow-origin", "*").end(built(name));
+  }
 
   static async start(): Promise<ChatServer> {
     const server = new ChatServer();
@@ -66,11 +78,11 @@ export class ChatServer {
   }
 
   /** Opens a conversation, as a playbook does: the first words, its choices. */
-  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[] } = {}): Talk {
-    const { choices, ...rest } = more;
+  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[]; html?: string } = {}): Talk {
+    const { choices, html, ...rest } = more;
     const talk: Talk = { id, playbook: "checkout-trouble", state: "waiting", holder: "assistant", why: "Because your payment for this order failed.", log: [], ...rest };
     this.talks.set(id, talk);
-    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}) });
+    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}), ...(html ? { html } : {}) });
     this.send({ type: "opened", conversation: this.#shown(talk, 0) });
     return talk;
   }
@@ -207,7 +219,11 @@ export class HostSite {
   body = "";
   head = "";
   headers: Record<string, string> = {};
-  #http = createServer((_request, response) => {
+  /** Scripts of the page, by path. */
+  readonly scripts = new Map<string, string>();
+  #http = createServer((request, response) => {
+    const script = this.scripts.get(request.url ?? "");
+    if (script !== undefined) return void response.setHeader("content-type", "text/javascript").end(script);
     for (const [name, value] of Object.entries(this.headers)) response.setHeader(name, value);
     response.setHeader("content-type", "text/html; charset=utf-8");
     response.end(`<!doctype html><html lang="en"><head><title>Shop</title><link rel="icon" href="data:,">${this.head}</head><body><main><h1>Shop</h1><label>Search <input id="search"></label><button id="buy">Buy</button></main>${this.body}</body></html>`);

@@ -2,26 +2,13 @@
 
 import assert from "node:assert/strict";
 
-import { after, test } from "node:test";
-import { closeBrowser, scene, type Scene, type SceneOptions } from "./browser";
+import { after } from "node:test";
+import { closeBrowser, play, type Scene, type SceneOptions } from "./browser";
 
 after(closeBrowser);
 
 const CHOICES = ["Try again", "Use another card", "Not now"];
 const OPENING = "Your card was declined for order 1042. Shall I help?";
-
-/** A test with a page of its own; afterwards nothing went to a third party, and nothing was complained about. */
-function play(name: string, options: SceneOptions, body: (on: Scene) => Promise<void>): void {
-  test(name, async () => {
-    const on = await scene(options);
-    try {
-      await body(on);
-      assert.deepEqual(on.complaints, []);
-    } finally {
-      await on.close();
-    }
-  });
-}
 
 const opened = (on: Scene): void => void on.chat.open("c1", OPENING, { choices: CHOICES });
 const withOpening: SceneOptions = { before: opened };
@@ -186,13 +173,24 @@ play("the customer ends it from the menu, and rates it where it was resolved", w
   assert.equal(await on.text("h2"), "Conversation ended");
   on.chat.open("c2", "Another thing.", { choices: [] });
   await on.press("More");
-  await on.press("Conversations (2)");
+  await on.press("2 conversations");
   await on.press("Another thing.".concat(await on.text(".list li:first-child .meta")));
   on.chat.append("c2", { by: "system", kind: "closed", outcome: { kind: "resolved" } });
-  await on.press("4, Mostly");
+  // A group of radio buttons, as the keyboard knows them.
+  await on.$(".after [type=radio]");
+  await on.page.evaluate(() => (document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".after [type=radio]") as HTMLElement).focus());
+  assert.equal(await on.page.evaluate(() => document.querySelector("beckon-widget")?.shadowRoot?.activeElement?.getAttribute("aria-label")), "1, Not at all");
+  for (let times = 0; times < 3; times++) await on.page.keyboard.press("ArrowRight");
+  await on.page.keyboard.press("Tab");
+  await on.page.keyboard.type("Quick and kind");
+  await on.page.keyboard.press("Tab");
+  await on.page.keyboard.press("Enter");
   const rate = await on.chat.got((f) => f.type === "rate");
-  assert.equal(rate.score, 4);
-  assert.match(await on.text(".after"), /Thank you/);
+  assert.deepEqual([rate.score, rate.comment], [4, "Quick and kind"]);
+  await on.until((root) => root.querySelector(".thanks")?.textContent === "Thank you");
+  // Once, whatever page comes next: the conversation is asked for by its cursor.
+  assert.equal(on.chat.count((f) => f.type === "rate"), 1);
+  assert.equal(await on.has(".rating"), false);
 });
 
 play("who writes first starts a conversation", { tag: 'data-launcher="always"' }, async (on) => {
@@ -239,15 +237,8 @@ play("where nobody answers who writes first, it is said", { tag: 'data-launcher=
 play("words of others stay words", withOpening, async (on) => {
   await on.click(".launcher");
   const evil = '<img src=x onerror=alert(1)><script>alert(1)</script> ![x](https://evil.example/x.png) javascript:alert(1) https://ok.example/a';
-  on.chat.append("c1", { by: "assistant", kind: "message", text: evil, html: "<b>no</b>" });
+  on.chat.append("c1", { by: "assistant", kind: "message", text: evil });
   await on.until((root) => root.querySelectorAll("ol .text").length === 2);
   assert.deepEqual(await on.log(), [OPENING, evil]);
-  const links = await on.page.evaluate(() =>
-    [...(document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll("ol a") ?? [])].map((a) => [a.getAttribute("href"), a.getAttribute("rel")]),
-  );
-  assert.deepEqual(links, [
-    ["https://evil.example/x.png", "noopener noreferrer"],
-    ["https://ok.example/a", "noopener noreferrer"],
-  ]);
   assert.equal(await on.page.evaluate(() => document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll("img, script, style, iframe, [style]").length), 0);
 });

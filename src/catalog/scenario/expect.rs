@@ -124,10 +124,12 @@ impl Reader<'_, '_, '_> {
             return Some(Words { contains: vec![self.reading.text(node)?], ..Words::default() });
         }
         let table = self.reading.table(node, WORDS)?;
-        let mut words = Words::default();
-        words.is = table.get("is").and_then(|node| self.reading.text(node));
-        words.contains = table.get("contains").map(|node| self.one_or_more(node)).unwrap_or_default();
-        words.not_contains = table.get("not_contains").map(|node| self.one_or_more(node)).unwrap_or_default();
+        let mut words = Words {
+            is: table.get("is").and_then(|node| self.reading.text(node)),
+            contains: table.get("contains").map(|node| self.one_or_more(node)).unwrap_or_default(),
+            not_contains: table.get("not_contains").map(|node| self.one_or_more(node)).unwrap_or_default(),
+            matches: Vec::new(),
+        };
         if let Some(node) = table.get("matches") {
             for text in self.one_or_more(node) {
                 match pattern(&text) {

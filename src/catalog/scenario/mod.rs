@@ -160,7 +160,7 @@ pub struct ModelAnswer {
     /// Choices offered.
     pub offers: Vec<String>,
     /// Calls asked for: operation and arguments.
-    pub calls: Vec<(String, Map<String, Value>)>,
+    pub calls: Vec<NamedCall>,
     /// A person is asked for, and why.
     pub handoff: Option<String>,
     /// The conversation is ended.
@@ -170,6 +170,9 @@ pub struct ModelAnswer {
     /// How long it takes.
     pub after: Millis,
 }
+
+/// An operation, in full, and its arguments.
+pub type NamedCall = (String, Map<String, Value>);
 
 /// What an API answers to an operation.
 #[derive(Debug, Clone)]
@@ -222,7 +225,7 @@ pub struct Expect {
     /// The labels that can be chosen now.
     pub choices: Option<At<Vec<String>>>,
     /// The calls that left, in order, and no others; those of `context` are not among them.
-    pub calls: Option<At<Vec<(String, Map<String, Value>)>>>,
+    pub calls: Option<At<Vec<NamedCall>>>,
     /// Facts by name.
     pub facts: Vec<At<(String, Value)>>,
     /// What the customer is asked to confirm now; none: nothing.
@@ -454,7 +457,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// A list of calls, each `{ operation: arguments }`.
-    fn calls(&mut self, node: &Node) -> Vec<(String, Map<String, Value>)> {
+    fn calls(&mut self, node: &Node) -> Vec<NamedCall> {
         let mut calls = Vec::new();
         for item in self.reading.items(node, 0, MAX_ITEMS) {
             for (key, args) in self.reading.entries(item) {

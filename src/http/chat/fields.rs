@@ -17,6 +17,10 @@ const MAX_COMMENT: usize = 2_000;
 const MAX_CHOICE: usize = 1_024;
 /// The longest type of a tracked event, in characters.
 const MAX_EVENT: usize = 256;
+/// What types of our own begin with; a page may send one of them.
+const OWN: &str = "beckon.";
+/// The customer waved a proactive opening away; its properties name `conversation_id` and `playbook`.
+const DISMISSED: &str = "beckon.dismissed";
 /// The largest properties of a tracked event, in bytes of JSON.
 const MAX_PROPERTIES: usize = 16 * 1_024;
 /// The longest token, in characters.
@@ -180,6 +184,9 @@ impl Fields {
 
     fn event(&self) -> Result<String, Wrong> {
         let event = self.words("event", MAX_EVENT)?;
+        if event.starts_with(OWN) && event != DISMISSED {
+            return Err(invalid("`event` begins with `beckon.`: those are Beckon's own"));
+        }
         if event.chars().any(char::is_control) {
             return Err(invalid("`event` contains control characters"));
         }
@@ -244,6 +251,16 @@ mod tests {
             assert!(bad.message.contains(field), "{frame}: {}", bad.message);
             assert_eq!(bad.code, "invalid", "{frame}");
         }
+    }
+
+    #[test]
+    fn a_page_sends_no_event_of_our_own_but_that_it_was_dismissed() {
+        let track = |event: &str| {
+            format!(r#"{{"type":"track","client_id":"0123456789abcdef","event":"{event}","properties":{{}}}}"#)
+        };
+        assert!(wrong(&track("beckon.open")).message.contains("Beckon's own"));
+        assert!(read(&track("beckon.dismissed")).is_ok());
+        assert!(read(&track("beckoning")).is_ok());
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Session {
                 let frame = ServerFrame::Typing { conversation_id: conversation, by };
                 self.line.out.push_passing(Message::Text(frame.text()));
             }
-            Ok(Live::Dropped { .. } | Live::Typing { .. }) => {}
+            // Who of the company looks on is no customer's business.
+            Ok(Live::Dropped { .. } | Live::Typing { .. } | Live::Attends { .. }) => {}
             Ok(Live::Erased) => self.forget_all()?,
             Err(why) => tracing::warn!("a hint cannot be read: {why}"),
         }

@@ -4,6 +4,7 @@
 //! bus only say when to look. Not here: what a frame changes; that is appended as an input and decided by the engine.
 
 pub mod deltas;
+pub mod described;
 mod fields;
 pub mod frames;
 mod hearing;
@@ -31,6 +32,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+pub use self::fields::read;
 use self::identity::Identity;
 use self::registry::{NoSeat, Registry};
 use super::problem::ApiError;
@@ -168,7 +170,7 @@ impl Chat {
 
 /// `GET /v1/chat`.
 pub fn routes(chat: Chat) -> Router {
-    Router::new().route("/v1/chat", get(upgrade)).with_state(chat)
+    Router::new().route("/v1/chat", get(upgrade)).with_state(chat).route("/asyncapi.json", get(described::get))
 }
 
 /// Lets a socket in, or refuses it while it is still HTTP.

@@ -3,43 +3,53 @@
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::described::{ConversationForm, EntryForm, WhoForm};
 use crate::model::customer::RefusalCode;
 use crate::model::entry::By;
 use crate::model::ids::{ActorId, ConversationId, Pos};
 
 /// What the server says.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
     /// The answer to `hello`: who the customer is, and what is waiting or open.
     Welcome {
         /// The customer's id, `user:…` or `anon:…`.
+        #[schema(value_type = String)]
         customer: &'a ActorId,
         /// The id to come back with; a secret.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, nullable = false)]
         anonymous_id: Option<&'a str>,
         /// Conversations as `http::wire` makes them.
+        #[schema(value_type = Vec<ConversationForm>)]
         conversations: Vec<Value>,
     },
     /// A conversation that was not there at `welcome`.
     Opened {
         /// As `http::wire` makes it.
+        #[schema(value_type = ConversationForm)]
         conversation: Value,
     },
     /// One line of a log.
     Entry {
         /// Whose log.
+        #[schema(value_type = String)]
         conversation_id: ConversationId,
         /// As `http::wire` makes it.
         #[serde(flatten)]
+        #[schema(value_type = EntryForm)]
         entry: Value,
     },
     /// Words on their way.
     Delta {
         /// The conversation.
+        #[schema(value_type = String)]
         conversation_id: ConversationId,
         /// The turn.
+        #[schema(value_type = String)]
         turn_id: Pos,
         /// A higher one clears what a lower brought.
         #[serde(rename = "try")]
@@ -52,15 +62,19 @@ pub enum ServerFrame<'a> {
     /// Words of this turn will not come.
     Dropped {
         /// The conversation.
+        #[schema(value_type = String)]
         conversation_id: ConversationId,
         /// The turn.
+        #[schema(value_type = String)]
         turn_id: Pos,
     },
     /// Somebody writes.
     Typing {
         /// The conversation.
+        #[schema(value_type = String)]
         conversation_id: ConversationId,
         /// Who.
+        #[schema(value_type = WhoForm)]
         by: By,
     },
     /// What was asked counts.
@@ -69,6 +83,7 @@ pub enum ServerFrame<'a> {
         client_id: &'a str,
         /// The conversation; none for a tracked event.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, nullable = false)]
         conversation_id: Option<ConversationId>,
         /// Its entry's number, else the last one's; 0 for a tracked event.
         seq: u32,
@@ -76,6 +91,7 @@ pub enum ServerFrame<'a> {
     /// Forget what is shown of this conversation; its log follows from 1, or nothing where it is gone.
     Reset {
         /// The conversation.
+        #[schema(value_type = String)]
         conversation_id: ConversationId,
     },
     /// Something was wrong; nothing changed.
@@ -85,7 +101,7 @@ pub enum ServerFrame<'a> {
 }
 
 /// What was wrong.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct Trouble<'a> {
     /// A stable code.
     pub code: &'a str,
@@ -93,12 +109,15 @@ pub struct Trouble<'a> {
     pub message: &'a str,
     /// The client's own id of what was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     pub client_id: Option<&'a str>,
     /// The conversation it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     pub conversation_id: Option<ConversationId>,
     /// Set where it is no answer: send it again after so many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_after: Option<u64>,
 }
 

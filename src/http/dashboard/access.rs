@@ -8,11 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::CookieJar;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use subtle::ConstantTimeEq;
 
 use super::pages::PageError;
-use super::{Dashboard, Front};
+use super::{Dashboard, Front, words};
 use crate::model::input::Operator;
 use crate::record::{Account, AuditRow, Role};
 
@@ -97,12 +96,11 @@ impl FromRequestParts<Dashboard> for SignedIn {
     }
 }
 
-/// Leads to the sign-in form, and back afterwards where that is a page.
+/// Leads to the sign-in form, and back afterwards: to the page that was asked for, or that the form stood on.
 fn to_sign_in(parts: &Parts) -> Response {
-    let page = parts.method == Method::GET && parts.uri.path() != "/operator/live";
-    let wanted = parts.uri.path_and_query().map(|path| path.as_str()).filter(|path| page && *path != "/operator/");
-    let address = match wanted {
-        Some(path) => format!("/operator/sign-in?next={}", utf8_percent_encode(path, NON_ALPHANUMERIC)),
+    let wanted = wanted_page(parts);
+    let address = match wanted.as_deref().filter(|page| *page != "/operator/") {
+        Some(page) => format!("/operator/sign-in?next={}", words::address(page)),
         None => "/operator/sign-in".to_owned(),
     };
     if parts.headers.contains_key("hx-request")
@@ -111,6 +109,26 @@ fn to_sign_in(parts: &Parts) -> Response {
         return (StatusCode::UNAUTHORIZED, [("hx-redirect", value)]).into_response();
     }
     Redirect::to(&address).into_response()
+}
+
+/// The page that somebody was at. What the browser says of it is looked at again before anybody is led there.
+fn wanted_page(parts: &Parts) -> Option<String> {
+    if let Some(shown) = parts.headers.get("hx-current-url") {
+        let shown = url::Url::parse(shown.to_str().ok()?).ok()?;
+        let query = shown.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Some(format!("{}{query}", shown.path()));
+    }
+    let path = parts.uri.path();
+    match path.strip_prefix("/operator/conversations/") {
+        // A form of a conversation: its last part is what was to be done.
+        Some(rest) if parts.method == Method::POST => {
+            Some(format!("/operator/conversations/{}", rest.split('/').next().unwrap_or_default()))
+        }
+        _ if parts.method == Method::GET && path != "/operator/live" => {
+            parts.uri.path_and_query().map(|path| path.as_str().to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// A form that somebody signed in sent from a page of ours.
@@ -125,11 +143,20 @@ impl FromRequest<Dashboard> for Posted {
 
     async fn from_request(request: Request, dashboard: &Dashboard) -> Result<Posted, Response> {
         let (mut parts, body) = request.into_parts();
-        let operator = SignedIn::from_request_parts(&mut parts, dashboard).await?;
         let about = parts.uri.path().to_owned();
         let is_htmx = parts.headers.contains_key("hx-request");
         let headers = parts.headers.clone();
         let ours = is_ours(&headers);
+        let operator = match SignedIn::from_request_parts(&mut parts, dashboard).await {
+            Ok(operator) => operator,
+            // A browser without scripts has the words nowhere else.
+            Err(_) if ours && !is_htmx && about.ends_with("/say") => {
+                let next = wanted_page(&parts).unwrap_or_default();
+                let fields = Fields::from_request(Request::from_parts(parts, body), dashboard).await?;
+                return Err(dashboard.sign_in_keeping(&next, fields.get("text")).into_response());
+            }
+            Err(answer) => return Err(answer),
+        };
         let fields = match ours {
             true => Fields::from_request(Request::from_parts(parts, body), dashboard).await?,
             false => Fields::default(),

@@ -98,7 +98,9 @@ pub(super) async fn say(
     match dashboard.ask(&id, body).await {
         Ok(Asked::Later(_)) => {
             let notice = "It is on its way: it stands in the inbox and will be said.".to_owned();
-            dashboard.show(&posted, &id, StatusCode::ACCEPTED, Said { notice, tone: "note", ..Said::default() }).await
+            dashboard
+                .show(&posted, &id, StatusCode::ACCEPTED, Said { notice, tone: "note", sent: true, ..Said::default() })
+                .await
         }
         Ok(Asked::Answered(answer, _)) => match answer.reply {
             Reply::Refused(code) => {
@@ -106,7 +108,8 @@ pub(super) async fn say(
                 dashboard.show(&posted, &id, StatusCode::CONFLICT, Said { notice, ..draft() }).await
             }
             Reply::Done { .. } | Reply::Existing if posted.is_htmx => {
-                dashboard.composer_with(&posted.operator, &id, StatusCode::OK, Said::default()).await
+                let said = Said { sent: true, ..Said::default() };
+                dashboard.composer_with(&posted.operator, &id, StatusCode::OK, said).await
             }
             Reply::Done { .. } | Reply::Existing => Ok(back(&posted, &id)),
         },

@@ -15,7 +15,7 @@ use super::{Dashboard, words};
 use crate::model::decision::Summary;
 use crate::model::entry::{Entry, HolderKind};
 use crate::model::ids::ConversationId;
-use crate::record::EventFilter;
+use crate::record::{EventFilter, Known};
 use crate::store::LogCursor;
 
 /// Entries read at a time; a conversation has 2,000 at most.
@@ -24,6 +24,10 @@ const AT_ONCE: usize = 500;
 /// A conversation as it stands.
 pub(super) struct Loaded {
     pub(super) summary: Summary,
+    /// Name and traits, as far as they are known.
+    pub(super) known: Known,
+    /// What the customer is called.
+    pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     pub(super) standing: Standing,
 }
@@ -36,6 +40,8 @@ pub(super) struct Said {
     pub(super) tone: &'static str,
     pub(super) draft: String,
     pub(super) client_id: String,
+    /// The words before are said: nothing of them is to be kept.
+    pub(super) sent: bool,
 }
 
 /// The page.
@@ -56,7 +62,9 @@ impl Dashboard {
         let summary = self.record.summary(id).await?.ok_or_else(|| PageError::not_found("conversation"))?;
         let entries = self.log(id, LogCursor::default()).await?;
         let standing = Standing::of(&entries);
-        Ok(Loaded { summary, entries, standing })
+        let known = self.record.known(&summary.customer).await?.unwrap_or_default();
+        let name = words::customer(&summary.customer, known.name.as_deref());
+        Ok(Loaded { summary, known, name, entries, standing })
     }
 
     /// Entries after a cursor.
@@ -89,10 +97,8 @@ impl Dashboard {
         loaded: &Loaded,
         said: Said,
     ) -> Result<Html<String>, PageError> {
-        let Loaded { summary, entries, standing } = loaded;
+        let Loaded { summary, known, name, entries, standing } = loaded;
         let list = self.list(operator, which, Some(summary.id)).await?;
-        let known = self.record.known(&summary.customer).await?;
-        let name = words::customer(&summary.customer, known.as_ref().and_then(|known| known.name.as_deref()));
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
         let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
         let events = self.record.recent_events(&filter, None, 8).await?.items;
@@ -104,11 +110,10 @@ impl Dashboard {
             })
             .collect();
         let traits: Vec<Value> = known
-            .map(|known| known.traits)
-            .unwrap_or_default()
-            .into_iter()
+            .traits
+            .iter()
             .take(30)
-            .map(|(key, value)| json!({ "name": words::plain(&key), "value": short(&value) }))
+            .map(|(key, value)| json!({ "name": words::plain(key), "value": short(value) }))
             .collect();
         let values = json!({
             "list": list,
@@ -117,16 +122,19 @@ impl Dashboard {
             "id": summary.id.to_string(),
             "name": name,
             "customer": words::actor(&summary.customer),
+            "customer_href": words::customer_page(&summary.customer, Some(&summary.id.to_string())),
+            "vouched": summary.customer.user_id().is_some(),
             "playbook": words::plain(&summary.playbook),
+            "playbook_path": words::address(&summary.playbook),
             "why": summary.why,
             "created": words::stamp(summary.created_at),
             "outcome": standing.outcome,
-            "rows": spine::rows(entries, &standing.unknown, &name),
+            "rows": spine::rows(entries, &standing.unknown, name),
             "traits": traits,
             "events": events,
             "hand": self.hand(operator, which, summary, standing),
             "view": which.name(),
-            "composer": composer(operator, summary, standing, said),
+            "composer": composer(operator, summary, standing, name, said),
         });
         self.page(operator, "conversation.html", "inbox", values).await
     }
@@ -155,7 +163,8 @@ impl Dashboard {
         json!({
             "id": summary.id.to_string(), "mark": mark, "title": title, "text": text,
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
-            "view": which.name(),
+            // Whoever holds it ends it; a colleague takes it over first.
+            "may_close": mine || standing.holder != HolderKind::Operator, "view": which.name(),
         })
     }
 
@@ -181,19 +190,25 @@ impl Dashboard {
         said: Said,
     ) -> Result<Response, PageError> {
         let loaded = self.load(id).await?;
-        let composer = composer(operator, &loaded.summary, &loaded.standing, said);
+        let composer = composer(operator, &loaded.summary, &loaded.standing, &loaded.name, said);
         let html = self.pages.render("_composer.html", &json!({ "composer": composer }))?;
         Ok((status, Html(html)).into_response())
     }
 }
 
 /// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
-pub(super) fn composer(operator: &SignedIn, summary: &Summary, standing: &Standing, said: Said) -> Value {
+pub(super) fn composer(
+    operator: &SignedIn,
+    summary: &Summary,
+    standing: &Standing,
+    customer: &str,
+    said: Said,
+) -> Value {
     let random: [u8; 18] = rand::random();
     let client_id = if said.client_id.is_empty() { URL_SAFE_NO_PAD.encode(random) } else { said.client_id };
     json!({
         "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
-        "notice": said.notice, "tone": said.tone,
+        "notice": said.notice, "tone": said.tone, "sent": said.sent, "customer": customer,
         "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
     })
 }
@@ -210,7 +225,8 @@ fn is_mine(operator: &SignedIn, summary: &Summary, standing: &Standing) -> bool 
     }
 }
 
-fn short(value: &Value) -> String {
+/// A trait's value in a line.
+pub(super) fn short(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     words::plain(&text.chars().take(200).collect::<String>())
 }

@@ -1,71 +1,139 @@
-//! What became of an event: found by Beckon's id or by the sender's.
+//! Events: the latest, those looked for, and what became of one.
 
 use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::access::SignedIn;
 use super::pages::PageError;
-use super::{Dashboard, spine, words};
+use super::{Dashboard, history, spine, words};
 use crate::model::decision::Judged;
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, EventId};
 use crate::model::input::{Body, Envelope};
-use crate::record::{EventFilter, EventRow, EventView};
+use crate::record::{EventFilter, EventRow, EventView, SEARCHED};
 
 /// What is looked for.
 #[derive(Debug, Deserialize, Default)]
 pub(super) struct Lookup {
     id: Option<String>,
+    q: Option<String>,
     source: Option<String>,
     kind: Option<String>,
     customer: Option<String>,
+    playbook: Option<String>,
+    verdict: Option<String>,
     cursor: Option<String>,
 }
 
-/// The latest events, or those of an id.
+/// The same, bounded and trimmed.
+#[derive(Debug, Serialize)]
+struct Wanted {
+    id: String,
+    q: String,
+    source: String,
+    kind: String,
+    customer: String,
+    playbook: String,
+    verdict: String,
+}
+
+impl Lookup {
+    fn wanted(&self) -> Wanted {
+        let text = |value: &Option<String>| -> String {
+            value.as_deref().unwrap_or_default().trim().chars().take(1_024).collect()
+        };
+        let playbook = text(&self.playbook);
+        let verdict = text(&self.verdict);
+        Wanted {
+            id: text(&self.id),
+            q: text(&self.q).chars().take(200).collect(),
+            source: text(&self.source),
+            kind: text(&self.kind),
+            customer: text(&self.customer),
+            playbook,
+            verdict,
+        }
+    }
+}
+
+impl Wanted {
+    fn filter(&self) -> EventFilter {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        EventFilter {
+            kind: some(&self.kind),
+            source: some(&self.source),
+            customer: ActorId::parse(&self.customer).ok(),
+            playbook: some(&self.playbook),
+            verdict: some(&self.verdict),
+            search: some(&self.q),
+        }
+    }
+
+    /// What follows, as an address.
+    fn more(&self, cursor: &str) -> String {
+        let parts = [
+            ("q", self.q.as_str()),
+            ("kind", &self.kind),
+            ("source", &self.source),
+            ("customer", &self.customer),
+            ("playbook", &self.playbook),
+            ("verdict", &self.verdict),
+            ("cursor", cursor),
+        ];
+        let query: Vec<String> = parts
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", words::address(value)))
+            .collect();
+        format!("/operator/events?{}", query.join("&"))
+    }
+
+    fn is_narrow(&self) -> bool {
+        [&self.q, &self.source, &self.kind, &self.customer, &self.playbook, &self.verdict].iter().any(|f| !f.is_empty())
+    }
+}
+
+/// The latest events, those that are looked for, or those of an id.
 pub(super) async fn list(
     State(dashboard): State<Dashboard>,
     operator: SignedIn,
     Query(lookup): Query<Lookup>,
 ) -> Result<Response, PageError> {
-    let text = |value: &Option<String>| -> String {
-        value.as_deref().unwrap_or_default().trim().chars().take(1_024).collect()
-    };
-    let (id, source, kind, customer) =
-        (text(&lookup.id), text(&lookup.source), text(&lookup.kind), text(&lookup.customer));
-    if let Ok(event) = id.parse::<EventId>() {
-        return Ok(Redirect::to(&format!("/operator/events/{event}")).into_response());
+    let wanted = lookup.wanted();
+    // Beckon's own id names one event, in whichever field it was pasted.
+    for text in [&wanted.id, &wanted.q] {
+        if let Ok(event) = text.parse::<EventId>() {
+            return Ok(Redirect::to(&format!("/operator/events/{event}")).into_response());
+        }
     }
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let mut more = String::new();
     let mut problem = "";
-    let rows: Vec<Value> = if id.is_empty() {
-        let about = ActorId::parse(&customer).ok();
-        if about.is_none() && !customer.is_empty() {
+    let rows: Vec<Value> = if wanted.id.is_empty() {
+        let filter = wanted.filter();
+        if filter.customer.is_none() && !wanted.customer.is_empty() {
             problem = "A customer is written user:ID or anon:ID.";
         }
-        let filter = EventFilter { kind: some(&kind), source: some(&source), customer: about };
         let page = dashboard.record.recent_events(&filter, lookup.cursor.as_deref(), 50).await?;
-        if let Some(cursor) = page.cursor {
-            let parts = [("kind", &kind), ("source", &source), ("customer", &customer), ("cursor", &cursor)];
-            let query: Vec<String> = parts
-                .iter()
-                .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-                .collect();
-            more = format!("/operator/events?{}", query.join("&"));
-        }
+        more = page.cursor.map(|cursor| wanted.more(&cursor)).unwrap_or_default();
         page.items.iter().map(row).collect()
     } else {
-        let found = dashboard.record.events_by_sender(&id, some(&source).as_deref()).await?;
+        let source = Some(wanted.source.as_str()).filter(|source| !source.is_empty());
+        let found = dashboard.record.events_by_sender(&wanted.id, source).await?;
         found.iter().map(|event| row(&as_row(event))).collect()
     };
+    let verdicts: Vec<Value> = super::playbooks::VERDICTS
+        .iter()
+        .map(|verdict| {
+            let name = super::playbooks::verdict_name(*verdict);
+            json!({ "name": name, "label": words::words(&name), "current": name == wanted.verdict })
+        })
+        .collect();
+    let bounded = !wanted.q.is_empty() || !wanted.playbook.is_empty() || !wanted.verdict.is_empty();
     let values = json!({
-        "rows": rows, "more": more, "id": id, "source": source, "kind": kind, "customer": customer,
-        "problem": problem,
+        "rows": rows, "more": more, "wanted": wanted, "narrow": wanted.is_narrow(), "problem": problem,
+        "verdicts": verdicts, "bounded": bounded, "searched": words::number(u64::from(SEARCHED)),
     });
     Ok(dashboard.page(&operator, "events.html", "events", values).await?.into_response())
 }
@@ -130,9 +198,11 @@ fn about(id: EventId, event: &Event, status: &str) -> Value {
         "sender_id": words::plain(&event.id),
         "source": words::plain(&event.source),
         "customer": event.customer.as_ref().map(words::actor).unwrap_or_default(),
-        "customer_href": event.customer.as_ref().filter(|actor| actor.user_id().is_some()).map(|actor| {
-            format!("/operator/events?customer={}", utf8_percent_encode(actor.as_str(), NON_ALPHANUMERIC))
-        }).unwrap_or_default(),
+        "customer_href": event
+            .customer
+            .as_ref()
+            .map(|actor| words::customer_page(actor, Some(&id.to_string())))
+            .unwrap_or_default(),
         "trust": if event.trust == crate::model::event::Trust::Server { "server" } else { "browser" },
         "time": event.time.map(words::stamp).unwrap_or_default(),
         "received": words::stamp(id.pos.time()),
@@ -151,7 +221,7 @@ fn decision(judged: &Judged) -> Value {
     json!({
         "playbook": words::plain(&judged.playbook),
         "verdict": words::words(&verdict),
-        "mark": mark(&verdict),
+        "mark": history::verdict_mark(&verdict),
         "reason": judged.reason.as_deref().map(words::plain).unwrap_or_default(),
         "condition": judged.condition.as_deref().map(words::plain).unwrap_or_default(),
         "values": values,
@@ -159,12 +229,13 @@ fn decision(judged: &Judged) -> Value {
     })
 }
 
-fn row(event: &EventRow) -> Value {
+/// An event as lists show it.
+pub(super) fn row(event: &EventRow) -> Value {
     let verdicts: Vec<Value> = event
         .verdicts
         .iter()
         .map(|(playbook, verdict)| {
-            json!({ "playbook": words::plain(playbook), "verdict": words::words(verdict), "mark": mark(verdict) })
+            json!({ "playbook": words::plain(playbook), "verdict": words::words(verdict), "mark": history::verdict_mark(verdict) })
         })
         .collect();
     json!({
@@ -173,6 +244,11 @@ fn row(event: &EventRow) -> Value {
         "source": words::plain(&event.source),
         "sender_id": words::plain(&event.sender_id),
         "customer": event.customer.as_ref().map(words::actor).unwrap_or_default(),
+        "customer_href": event
+            .customer
+            .as_ref()
+            .map(|actor| words::customer_page(actor, Some(&event.id.to_string())))
+            .unwrap_or_default(),
         "at": words::stamp(event.received_at),
         "dead": event.status.name() == "dead",
         "verdicts": verdicts,
@@ -196,14 +272,5 @@ fn as_row(view: &EventView) -> EventRow {
         received_at: view.received_at,
         verdicts,
         goals: u64::try_from(view.goals.len()).unwrap_or(u64::MAX),
-    }
-}
-
-/// The colour of a verdict.
-fn mark(verdict: &str) -> &'static str {
-    match verdict {
-        "waiting" | "opened" | "joined" => "sig",
-        "failed" => "bad",
-        _ => "plain",
     }
 }

@@ -105,9 +105,14 @@ impl Dashboard {
             format!("/operator/?{}&cursor={}", which.query(), utf8_percent_encode(&cursor, NON_ALPHANUMERIC))
         });
         Ok(json!({
-            "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(), "view": which.name(), "q": which.search(),
+            "needs": count(counts.needs_person), "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(), "view": which.name(), "q": which.search(),
             "empty": if which.search().is_empty() { empty(which.name()) } else { "Nothing has these words." },
         }))
+    }
+
+    /// How many need a person, as every page shows it.
+    pub(super) async fn needs(&self, operator: &SignedIn) -> Result<String, PageError> {
+        Ok(count(self.record.counts(&operator.account.id).await?.needs_person))
     }
 
     fn row(

@@ -13,31 +13,45 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::Dashboard;
 use super::access::SignedIn;
 use super::conversation::{Said, composer};
+use super::flow::Window;
 use super::inbox::Which;
 use super::pages::PageError;
-use super::spine::{self, Standing};
-use super::{Dashboard, words};
-use crate::model::decision::Summary;
-use crate::model::ids::{ConversationId, Pos};
-use crate::model::live::Live;
+use super::spine;
+use super::thread::Thread;
+use crate::model::ids::ConversationId;
+use crate::model::live::Attention;
 use crate::store::{Channel, Hint, Hints, LogCursor};
 
 /// At most four looks at a list a second.
 const LIST_PAUSE: Duration = Duration::from_millis(250);
-/// Words on their way are shown at most ten times a second.
-const WORDS_PAUSE: Duration = Duration::from_millis(100);
-/// How often to look without a hint, and whether the session still lasts.
+/// Counting where events went reads more: at most every two seconds.
+const FLOW_PAUSE: Duration = Duration::from_secs(2);
+/// How often to look without a hint, whether the session still lasts, and to say that we are here.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-/// Words on their way that are kept, in bytes.
-const MOST_GROWING: usize = 64 * 1024;
 
 /// What a page shows, and up to where.
 #[derive(Debug, Deserialize)]
 pub(super) struct Shown {
     conversation: Option<ConversationId>,
     after: Option<String>,
+    /// Which page; the inbox where none is named.
+    page: Option<Kind>,
+    window: Option<Window>,
+}
+
+/// Which page is kept up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    /// The inbox, with or without a conversation.
+    Inbox,
+    /// Where events went.
+    Flow,
+    /// Any other: only how many need a person.
+    Other,
 }
 
 /// Opens the stream of a page.
@@ -54,20 +68,20 @@ pub(super) async fn stream(
     let lists = dashboard.store.subscribe(Channel::Record, 16).await?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let thread = match shown.conversation {
-        Some(id) => Some(dashboard.thread(id, last.or(shown.after).as_deref()).await?),
+        Some(id) => Some(dashboard.thread(id, last.or(shown.after).as_deref(), &operator.account.id).await?),
         None => None,
     };
-    let now = Instant::now();
     let page = Page {
         dashboard,
         operator,
         which,
+        kind: shown.page.unwrap_or(Kind::Inbox),
+        window: shown.window.unwrap_or_default(),
         lists,
         thread,
         list_due: None,
         list_shown: String::new(),
-        words_due: None,
-        look_again: now,
+        look_again: Instant::now(),
         queue: VecDeque::new(),
         ending: false,
         _permit: permit,
@@ -84,12 +98,13 @@ struct Page {
     dashboard: Dashboard,
     operator: SignedIn,
     which: Which,
+    kind: Kind,
+    window: Window,
     lists: Hints,
     thread: Option<Thread>,
     /// When the list is to be looked at; none: nothing changed.
     list_due: Option<Instant>,
     list_shown: String,
-    words_due: Option<Instant>,
     look_again: Instant,
     queue: VecDeque<Event>,
     /// Nothing follows what is queued.
@@ -97,49 +112,11 @@ struct Page {
     _permit: OwnedSemaphorePermit,
 }
 
-/// The conversation on the page.
-struct Thread {
-    summary: Summary,
-    customer: String,
-    hints: Hints,
-    cursor: LogCursor,
-    standing: Standing,
-    growing: Option<Growing>,
-    /// Something may have been added.
-    stale: bool,
-    /// The page shows what is no longer there.
-    lost: bool,
-}
-
-/// Words on their way.
-struct Growing {
-    turn: Pos,
-    attempt: u64,
-    next: u32,
-    text: String,
-}
-
 enum Happened {
     Record,
     Actor(Hint),
     Due,
     Closing,
-}
-
-impl Dashboard {
-    async fn thread(&self, id: ConversationId, after: Option<&str>) -> Result<Thread, PageError> {
-        let summary = self.record.summary(id).await?.ok_or_else(|| PageError::not_found("conversation"))?;
-        // Listen first, then read: nothing falls between.
-        let hints = self.store.subscribe(Channel::Actor(summary.customer.clone()), 256).await?;
-        let entries = self.log(id, LogCursor::default()).await?;
-        let known = self.record.known(&summary.customer).await?;
-        let customer = words::customer(&summary.customer, known.as_ref().and_then(|known| known.name.as_deref()));
-        let last = entries.last().map(|entry| LogCursor { seq: entry.seq, n: entry.n }).unwrap_or_default();
-        let cursor = after.and_then(cursor_of).unwrap_or(last);
-        let seen = entries.iter().filter(|entry| entry.n <= cursor.n).count();
-        let standing = Standing::of(entries.get(..seen).unwrap_or_default());
-        Ok(Thread { summary, customer, hints, cursor, standing, growing: None, stale: true, lost: cursor.n > last.n })
-    }
 }
 
 impl Page {
@@ -155,9 +132,14 @@ impl Page {
             match self.happened().await {
                 Happened::Closing => return None,
                 Happened::Record => {
-                    self.list_due.get_or_insert_with(|| Instant::now() + LIST_PAUSE);
+                    let pause = if self.kind == Kind::Flow { FLOW_PAUSE } else { LIST_PAUSE };
+                    self.list_due.get_or_insert_with(|| Instant::now() + pause);
                 }
-                Happened::Actor(hint) => self.take_hint(&hint),
+                Happened::Actor(hint) => {
+                    if let Some(thread) = &mut self.thread {
+                        thread.take(&hint, Instant::now());
+                    }
+                }
                 Happened::Due => {}
             }
             if let Err(error) = self.look().await {
@@ -169,13 +151,8 @@ impl Page {
     }
 
     async fn happened(&mut self) -> Happened {
-        let mut due = self.look_again;
-        for other in [self.list_due, self.words_due].into_iter().flatten() {
-            due = due.min(other);
-        }
-        if self.thread.as_ref().is_some_and(|thread| thread.stale || thread.lost) {
-            due = Instant::now();
-        }
+        let thread_due = self.thread.as_ref().and_then(|thread| thread.due(Instant::now()));
+        let due = [self.list_due, thread_due].into_iter().flatten().fold(self.look_again, Instant::min);
         let closing = self.dashboard.closing.clone();
         let thread = async {
             match &mut self.thread {
@@ -189,31 +166,6 @@ impl Page {
             hint = thread => hint.map_or(Happened::Closing, Happened::Actor),
             hint = self.lists.recv() => hint.map_or(Happened::Closing, |_| Happened::Record),
             () = tokio::time::sleep_until(due) => Happened::Due,
-        }
-    }
-
-    fn take_hint(&mut self, hint: &Hint) {
-        let Some(thread) = &mut self.thread else { return };
-        let Hint::Payload(payload) = hint else {
-            thread.stale = true;
-            return;
-        };
-        match serde_json::from_slice::<Live>(payload) {
-            Ok(Live::Committed { entries, .. }) => {
-                thread.stale |= entries.iter().any(|entry| entry.conversation == thread.summary.id);
-            }
-            Ok(Live::Delta { conversation, turn, attempt, index, text }) if conversation == thread.summary.id => {
-                if thread.grow(turn, attempt, index, &text) {
-                    self.words_due.get_or_insert_with(|| Instant::now() + WORDS_PAUSE);
-                }
-            }
-            Ok(Live::Dropped { conversation, .. }) if conversation == thread.summary.id => {
-                thread.growing = None;
-                self.words_due = Some(Instant::now());
-            }
-            Ok(Live::Erased) => thread.lost = true,
-            Ok(_) => {}
-            Err(_) => thread.stale = true,
         }
     }
 
@@ -236,6 +188,7 @@ impl Page {
             }
             if let Some(thread) = &mut self.thread {
                 thread.stale = true;
+                thread.greets = true;
             }
         }
         if self.list_due.is_some_and(|due| due <= now) {
@@ -245,17 +198,26 @@ impl Page {
         if self.thread.as_ref().is_some_and(|thread| thread.stale) {
             self.send_entries().await?;
         }
-        if self.words_due.is_some_and(|due| due <= now) {
-            self.words_due = None;
-            self.send_words()?;
-        }
-        Ok(())
+        self.send_presence(now).await?;
+        self.send_words(now)
     }
 
+    /// What the page shows beside a conversation, where it changed.
     async fn send_list(&mut self) -> Result<(), PageError> {
-        let current = self.thread.as_ref().map(|thread| thread.summary.id);
-        let list = self.dashboard.list(&self.operator, &self.which, current).await?;
-        let html = self.dashboard.pages.render("_list_live.html", &json!({ "list": list }))?;
+        let (template, values) = match self.kind {
+            Kind::Inbox => {
+                let current = self.thread.as_ref().map(|thread| thread.summary.id);
+                let list = self.dashboard.list(&self.operator, &self.which, current).await?;
+                ("_list_live.html", json!({ "list": list, "needs": list.get("needs") }))
+            }
+            Kind::Flow => {
+                let flow = self.dashboard.flow(self.window).await?;
+                let needs = self.dashboard.needs(&self.operator).await?;
+                ("_flow_live.html", json!({ "flow": flow, "needs": needs }))
+            }
+            Kind::Other => ("_needs_live.html", json!({ "needs": self.dashboard.needs(&self.operator).await? })),
+        };
+        let html = self.dashboard.pages.render(template, &values)?;
         if html != self.list_shown {
             self.queue.push_back(message(&html));
             self.list_shown = html;
@@ -296,7 +258,8 @@ impl Page {
             object.insert("hand".to_owned(), hand);
             let hands = (before.holder_n, before.closed) != (thread.standing.holder_n, thread.standing.closed);
             if hands {
-                let form = composer(&self.operator, &thread.summary, &thread.standing, Said::default());
+                let form =
+                    composer(&self.operator, &thread.summary, &thread.standing, &thread.customer, Said::default());
                 object.insert("composer".to_owned(), form);
             }
         }
@@ -306,8 +269,28 @@ impl Page {
         Ok(())
     }
 
-    fn send_words(&mut self) -> Result<(), PageError> {
-        let Some(thread) = &self.thread else { return Ok(()) };
+    /// Who else is here, where that changed; and to those who came, that we are.
+    async fn send_presence(&mut self, now: Instant) -> Result<(), PageError> {
+        let Some(thread) = &mut self.thread else { return Ok(()) };
+        let gone = thread.others.expire(now);
+        if std::mem::take(&mut thread.presence_due) || gone {
+            let present = thread.others.present(&thread.customer);
+            let html = self.dashboard.pages.render("_presence_live.html", &json!({ "present": present }))?;
+            self.queue.push_back(message(&html));
+        }
+        if std::mem::take(&mut thread.greets) {
+            let (summary, operator) = (&thread.summary, self.operator.operator());
+            self.dashboard.attend(&summary.customer, summary.id, &operator, Attention::Looks).await;
+        }
+        Ok(())
+    }
+
+    fn send_words(&mut self, now: Instant) -> Result<(), PageError> {
+        let Some(thread) = &mut self.thread else { return Ok(()) };
+        if thread.words_due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        thread.words_due = None;
         let text = thread.growing.as_ref().map(|growing| growing.text.as_str()).unwrap_or_default();
         let html = self.dashboard.pages.render("_growing_live.html", &json!({ "growing": text }))?;
         self.queue.push_back(message(&html));
@@ -315,36 +298,17 @@ impl Page {
     }
 }
 
-impl Thread {
-    /// Adds words on their way; false: they change nothing that is shown.
-    fn grow(&mut self, turn: Pos, attempt: u64, index: u32, text: &str) -> bool {
-        let starts = match &self.growing {
-            None => index == 0,
-            Some(growing) => index == 0 && (turn, attempt) > (growing.turn, growing.attempt),
-        };
-        if starts {
-            self.growing = Some(Growing { turn, attempt, next: 1, text: text.to_owned() });
-            return true;
-        }
-        match &mut self.growing {
-            Some(growing) if growing.turn == turn && growing.attempt == attempt && growing.next == index => {
-                growing.next += 1;
-                if growing.text.len() + text.len() <= MOST_GROWING {
-                    growing.text.push_str(text);
-                }
-                true
-            }
-            _ => false,
-        }
+/// A page that closes tells the others; one that cannot is forgotten by them after a while.
+impl Drop for Page {
+    fn drop(&mut self) {
+        let (Some(thread), Ok(runtime)) = (self.thread.take(), tokio::runtime::Handle::try_current()) else { return };
+        let (dashboard, operator) = (self.dashboard.clone(), self.operator.operator());
+        runtime.spawn(async move {
+            dashboard.attend(&thread.summary.customer, thread.summary.id, &operator, Attention::Left).await;
+        });
     }
 }
 
 fn message(html: &str) -> Event {
     Event::default().data(html)
-}
-
-/// Reads `seq-n`.
-fn cursor_of(text: &str) -> Option<LogCursor> {
-    let (seq, n) = text.split_once('-')?;
-    Some(LogCursor { seq: seq.parse().ok()?, n: n.parse().ok()? })
 }

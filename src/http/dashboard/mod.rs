@@ -6,14 +6,23 @@ mod access;
 mod acts;
 mod assets;
 mod attempts;
+mod attention;
 mod conversation;
+mod customers;
 mod events;
+mod flow;
+mod history;
 mod inbox;
 mod live;
 mod pages;
+mod palette;
 mod playbooks;
+mod replies;
+mod setup;
+mod sightings;
 mod sign_in;
 mod spine;
+mod thread;
 mod words;
 
 use std::sync::Arc;
@@ -31,6 +40,9 @@ use crate::engine::inbox::Inbox;
 use crate::model::time::Millis;
 use crate::record::Record;
 use crate::store::Store;
+
+pub use setup::Installation;
+pub use sightings::{Seen, Sighting, Sightings};
 
 use attempts::Attempts;
 use pages::Pages;
@@ -78,6 +90,12 @@ pub trait Playbooks: Send + Sync + 'static {
 
     /// Pauses or resumes one; an error is a sentence for the page.
     fn set(&self, name: &str, state: PlaybookState) -> BoxFuture<'_, Result<(), String>>;
+
+    /// The files of one, as they are in force; none where there is no such playbook.
+    fn files(&self, name: &str) -> BoxFuture<'_, Result<Option<PlaybookFiles>, String>>;
+
+    /// Checks the workspace as it lies there now.
+    fn check(&self) -> BoxFuture<'_, Result<Checked, String>>;
 }
 
 /// A playbook as the page lists it.
@@ -89,6 +107,28 @@ pub struct PlaybookRow {
     pub hears: Vec<String>,
     /// Whether it opens conversations now.
     pub state: PlaybookState,
+}
+
+/// The files of a playbook, to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaybookFiles {
+    /// The playbook's path in the workspace, with what is in it.
+    pub playbook: (String, String),
+    /// Its prompt, where it has one.
+    pub prompt: Option<(String, String)>,
+    /// `open.why`.
+    pub why: String,
+    /// The type of event that is its goal.
+    pub goal: Option<String>,
+}
+
+/// What a check of the workspace came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Every mistake, as `beckon check` prints it.
+    pub mistakes: Vec<String>,
+    /// Whether what lies there is in force.
+    pub in_force: bool,
 }
 
 /// Whether a playbook opens conversations.
@@ -118,6 +158,8 @@ pub struct Parts {
     pub lag: Lag,
     /// The playbooks.
     pub playbooks: Arc<dyn Playbooks>,
+    /// What this server is set up with.
+    pub installation: Installation,
     /// Ends live pages when the server drains.
     pub closing: CancellationToken,
 }
@@ -165,9 +207,21 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/say", post(acts::say))
         .route("/operator/conversations/{id}/close", post(acts::close))
         .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))
+        .route("/operator/conversations/{id}/typing", post(attention::typing))
+        .route("/operator/customers", get(customers::list))
+        .route("/operator/customers/{handle}", get(customers::page))
         .route("/operator/events", get(events::list))
         .route("/operator/events/{id}", get(events::page))
-        .route("/operator/playbooks", get(playbooks::page))
+        .route("/operator/flow", get(flow::page))
+        .route("/operator/palette", get(palette::find))
+        .route("/operator/replies", get(replies::page).post(replies::add))
+        .route("/operator/replies/pick", get(replies::pick))
+        .route("/operator/replies/{id}", post(replies::change))
+        .route("/operator/replies/{id}/remove", post(replies::remove))
+        .route("/operator/setup", get(setup::page))
+        .route("/operator/setup/models", post(setup::ask_models))
+        .route("/operator/playbooks", get(playbooks::list))
+        .route("/operator/playbooks/{name}", get(playbooks::page))
         .route("/operator/playbooks/{name}/pause", post(playbooks::pause))
         .route("/operator/playbooks/{name}/resume", post(playbooks::resume))
         .route("/operator/static/{*path}", get(assets::file))

@@ -58,13 +58,16 @@ impl Dashboard {
     ) -> Result<Html<String>, PageError> {
         let counts = self.record.counts(&operator.account.id).await?;
         if let Some(object) = values.as_object_mut() {
-            let me = json!({ "name": operator.account.name, "email": operator.account.email });
+            let account = &operator.account;
+            let me = json!({ "id": account.id, "name": account.name, "email": account.email });
             object.insert("me".to_owned(), me);
             object.insert("csrf".to_owned(), json!(operator.csrf));
             object.insert("section".to_owned(), json!(section));
             let lag = (self.lag)().map(super::words::length).unwrap_or_default();
             object.insert("lag".to_owned(), json!(lag));
             object.insert("needs".to_owned(), json!(super::inbox::count(counts.needs_person)));
+            // A page without news of its own still shows how many need a person now.
+            object.entry("live").or_insert_with(|| json!("/operator/live?page=other"));
         }
         self.pages.render(template, &values).map(Html)
     }

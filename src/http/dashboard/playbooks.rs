@@ -1,4 +1,4 @@
-//! The playbooks: what each made of events, and pausing them.
+//! The playbooks: read, with what a check says of the files and what each made of events; and pausing them.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,15 @@ use serde_json::{Value, json};
 
 use super::access::{Posted, SignedIn};
 use super::pages::PageError;
-use super::{Dashboard, PlaybookState, words};
+use super::{Checked, Dashboard, PlaybookRow, PlaybookState, history, words};
 use crate::model::entry::Verdict;
-use crate::record::Role;
+use crate::record::{EventFilter, Role};
+
+/// Events that the page of a playbook shows.
+const LATEST: u32 = 10;
 
 /// The verdicts, in the order of the table.
-const VERDICTS: [Verdict; 8] = [
+pub(super) const VERDICTS: [Verdict; 8] = [
     Verdict::Waiting,
     Verdict::Opened,
     Verdict::Joined,
@@ -33,9 +36,38 @@ pub(super) fn verdict_name(verdict: Verdict) -> String {
     }
 }
 
-/// The page.
-pub(super) async fn page(State(dashboard): State<Dashboard>, operator: SignedIn) -> Result<Html<String>, PageError> {
+/// All of them.
+pub(super) async fn list(State(dashboard): State<Dashboard>, operator: SignedIn) -> Result<Html<String>, PageError> {
     dashboard.playbooks_page(&operator, "").await
+}
+
+/// One, to be read.
+pub(super) async fn page(
+    State(dashboard): State<Dashboard>,
+    operator: SignedIn,
+    Path(name): Path<String>,
+) -> Result<Html<String>, PageError> {
+    let away = |problem: String| PageError::new(StatusCode::SERVICE_UNAVAILABLE, problem);
+    let files = dashboard.playbooks.files(&name).await.map_err(away)?;
+    let Some(files) = files else { return Err(PageError::not_found("playbook")) };
+    let listed = dashboard.playbooks.list().await.map_err(away)?;
+    let Some(row) = listed.iter().find(|row| row.name == name) else { return Err(PageError::not_found("playbook")) };
+    let counts = dashboard.counts().await?;
+    let checked = dashboard.playbooks.check().await;
+    let file = |(path, text): &(String, String)| json!({ "path": words::plain(path), "text": text });
+    let filter = EventFilter { playbook: Some(name.clone()), ..EventFilter::default() };
+    let events = dashboard.record.recent_events(&filter, None, LATEST).await?;
+    let values = json!({
+        "row": shown(row, &counts),
+        "why": files.why,
+        "goal": files.goal.as_deref().map(|goal| json!({ "kind": words::plain(goal), "path": words::address(goal) })),
+        "file": file(&files.playbook),
+        "prompt": files.prompt.as_ref().map(file),
+        "check": check(&checked),
+        "events": events.items.iter().map(super::events::row).collect::<Vec<_>>(),
+        "admin": operator.account.role == Role::Admin,
+    });
+    dashboard.page(&operator, "playbook.html", "playbooks", values).await
 }
 
 /// It opens nothing from now on.
@@ -72,36 +104,60 @@ impl Dashboard {
         }
     }
 
+    /// How often each playbook made what of an event.
+    async fn counts(&self) -> Result<Counts, PageError> {
+        let counted = self.record.verdict_counts().await?.into_iter();
+        Ok(counted.map(|count| ((count.playbook, count.verdict), count.count)).collect())
+    }
+
     async fn playbooks_page(&self, operator: &SignedIn, notice: &str) -> Result<Html<String>, PageError> {
-        let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for count in self.record.verdict_counts().await? {
-            counts.insert((count.playbook, count.verdict), count.count);
-        }
+        let counts = self.counts().await?;
         let (playbooks, problem) = match self.playbooks.list().await {
             Ok(playbooks) => (playbooks, notice.to_owned()),
             Err(problem) => (Vec::new(), problem),
         };
-        let rows: Vec<Value> = playbooks
-            .iter()
-            .map(|playbook| {
-                let counted: Vec<u64> = VERDICTS
-                    .iter()
-                    .map(|verdict| counts.get(&(playbook.name.clone(), verdict_name(*verdict))).copied().unwrap_or(0))
-                    .collect();
-                json!({
-                    "name": words::plain(&playbook.name),
-                    "path": percent_encoding::utf8_percent_encode(&playbook.name, percent_encoding::NON_ALPHANUMERIC).to_string(),
-                    "hears": playbook.hears.iter().map(|kind| words::plain(kind)).collect::<Vec<_>>(),
-                    "paused": playbook.state == PlaybookState::Paused,
-                    "counts": counted,
-                })
-            })
-            .collect();
+        let rows: Vec<Value> = playbooks.iter().map(|playbook| shown(playbook, &counts)).collect();
         let verdicts: Vec<String> = VERDICTS.iter().map(|verdict| words::words(&verdict_name(*verdict))).collect();
         let values = json!({
             "rows": rows, "verdicts": verdicts, "notice": problem,
+            "check": check(&self.playbooks.check().await),
             "admin": operator.account.role == Role::Admin,
         });
         self.page(operator, "playbooks.html", "playbooks", values).await
+    }
+}
+
+/// How often, by playbook and verdict.
+type Counts = BTreeMap<(String, String), u64>;
+
+fn shown(playbook: &PlaybookRow, counts: &Counts) -> Value {
+    let path = words::address(&playbook.name);
+    let counted: Vec<Value> = VERDICTS
+        .iter()
+        .map(|verdict| {
+            let name = verdict_name(*verdict);
+            let count = counts.get(&(playbook.name.clone(), name.clone())).copied().unwrap_or(0);
+            json!({
+                "verdict": words::words(&name), "mark": history::verdict_mark(&name),
+                "count": words::number(count), "none": count == 0,
+                "href": format!("/operator/events?playbook={path}&verdict={name}"),
+            })
+        })
+        .collect();
+    let hears: Vec<Value> =
+        playbook.hears.iter().map(|kind| json!({ "kind": words::plain(kind), "path": words::address(kind) })).collect();
+    json!({
+        "name": words::plain(&playbook.name), "path": path, "hears": hears,
+        "paused": playbook.state == PlaybookState::Paused, "counts": counted,
+    })
+}
+
+/// What the check came to, for a page.
+fn check(checked: &Result<Checked, String>) -> Value {
+    match checked {
+        Err(problem) => json!({ "state": "unknown", "text": problem, "mistakes": [] }),
+        Ok(checked) if !checked.mistakes.is_empty() => json!({ "state": "bad", "mistakes": checked.mistakes }),
+        Ok(Checked { in_force: false, .. }) => json!({ "state": "differs", "mistakes": [] }),
+        Ok(_) => json!({ "state": "ok", "mistakes": [] }),
     }
 }

@@ -24,7 +24,17 @@ pub(super) async fn form(
     State(dashboard): State<Dashboard>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Html<String>, PageError> {
-    dashboard.sign_in_page(wanted.next.as_deref().unwrap_or_default(), "", "")
+    dashboard.sign_in_page(&Form { next: wanted.next.as_deref().unwrap_or_default(), ..Form::default() })
+}
+
+/// What the form shows again.
+#[derive(Default)]
+struct Form<'a> {
+    next: &'a str,
+    email: &'a str,
+    problem: &'a str,
+    /// Words that somebody sent after the session had ended.
+    kept: &'a str,
 }
 
 /// Takes the form.
@@ -56,13 +66,14 @@ pub(super) async fn sign_out(State(dashboard): State<Dashboard>, posted: Posted)
 impl Dashboard {
     async fn check(&self, fields: &Fields, address: &str, secure: bool, jar: CookieJar) -> Result<Response, PageError> {
         let (email, next) = (fields.get("email"), fields.get("next"));
+        let form = Form { next, email, kept: fields.get("kept"), problem: "" };
         let now = self.clock.now();
         if let Err(blocked) = self.attempts.begin(email, address, now) {
             if blocked.is_first {
                 self.audit(&shown(email), "sign-in.limited", "", address).await;
             }
             let problem = "Too many wrong passwords. Wait a quarter of an hour, or ask an administrator.";
-            let page = self.sign_in_page(next, email, problem)?;
+            let page = self.sign_in_page(&Form { problem, ..form })?;
             let mut response = (StatusCode::TOO_MANY_REQUESTS, page).into_response();
             let seconds = blocked.until.since(now).0.div_ceil(1_000).max(1);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -71,7 +82,7 @@ impl Dashboard {
         let password = Secret::new(fields.get("password"));
         let Some(account) = self.record.check_password(email, password).await? else {
             self.audit(&shown(email), "sign-in.refused", "", address).await;
-            let page = self.sign_in_page(next, email, "E-mail or password is wrong.")?;
+            let page = self.sign_in_page(&Form { problem: "E-mail or password is wrong.", ..form })?;
             return Ok((StatusCode::UNAUTHORIZED, page).into_response());
         };
         self.attempts.succeeded(email, address);
@@ -90,9 +101,17 @@ impl Dashboard {
         Ok((CookieJar::new().add(cookie), Redirect::to(inside(next))).into_response())
     }
 
-    fn sign_in_page(&self, next: &str, email: &str, problem: &str) -> Result<Html<String>, PageError> {
-        let email: String = email.chars().take(254).collect();
-        let values = json!({ "next": inside(next), "email": email, "problem": problem });
+    /// The form, for who sent words after the session had ended: they are shown, and not sent by whoever signs in.
+    pub(super) fn sign_in_keeping(&self, next: &str, words: &str) -> Result<Response, PageError> {
+        let page = self.sign_in_page(&Form { next, kept: words, ..Form::default() })?;
+        Ok((StatusCode::UNAUTHORIZED, page).into_response())
+    }
+
+    fn sign_in_page(&self, form: &Form<'_>) -> Result<Html<String>, PageError> {
+        let email: String = form.email.chars().take(254).collect();
+        let values = json!({
+            "next": inside(form.next), "email": email, "problem": form.problem, "kept": form.kept,
+        });
         self.pages.render("sign_in.html", &values).map(Html)
     }
 }

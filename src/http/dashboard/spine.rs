@@ -15,37 +15,46 @@ const MOST_SHOWN: usize = 20_000;
 /// A line of the spine.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
 pub(super) struct Row {
-    n: u32,
+    pub(super) n: u32,
     /// Date and time.
-    at: String,
+    pub(super) at: String,
     /// Time of day.
-    clock: String,
+    pub(super) clock: String,
     /// Who or what, as a shape.
-    glyph: &'static str,
+    pub(super) glyph: &'static str,
     /// The class of its colour.
-    mark: &'static str,
+    pub(super) mark: &'static str,
     /// `words`, `sys` or `note`.
-    lane: &'static str,
-    who: String,
+    pub(super) lane: &'static str,
+    pub(super) who: String,
     /// A few words in the line itself.
-    title: String,
+    pub(super) title: String,
     /// An id or a type, in mono.
-    code: String,
+    pub(super) code: String,
     /// What follows it.
-    tail: String,
+    pub(super) tail: String,
     /// Words; shown as text, in their own direction.
-    text: String,
-    choices: Vec<String>,
+    pub(super) text: String,
+    pub(super) choices: Vec<String>,
     /// A short state with the class of its colour.
-    pill: String,
-    pill_mark: &'static str,
+    pub(super) pill: String,
+    pub(super) pill_mark: &'static str,
+    /// More of these.
+    pub(super) pills: Vec<Pill>,
     /// Where more is to be seen.
-    href: String,
-    href_text: String,
+    pub(super) href: String,
+    pub(super) href_text: String,
     /// What a click unfolds.
-    detail: String,
+    pub(super) detail: String,
     /// The call that a person has to settle.
-    settle: Option<u32>,
+    pub(super) settle: Option<u32>,
+}
+
+/// A short state with the class of its colour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Pill {
+    pub(super) text: String,
+    pub(super) mark: &'static str,
 }
 
 /// Where a conversation stands, by its log.
@@ -292,7 +301,7 @@ fn call(
 }
 
 /// An outcome in words, with what it was worth.
-fn outcome_line(outcome: OutcomeKind, value: Option<&Value>) -> String {
+pub(super) fn outcome_line(outcome: OutcomeKind, value: Option<&Value>) -> String {
     let value = value.map(|value| format!(", worth {}", words::plain(&value.to_string())));
     format!("{}{}", outcome_words(outcome), value.unwrap_or_default())
 }
@@ -306,6 +315,14 @@ pub(super) fn outcome_words(outcome: OutcomeKind) -> &'static str {
         OutcomeKind::Expired => "not seen in time",
         OutcomeKind::ClosedByOperator => "closed by a person",
         OutcomeKind::Failed => "could not go on",
+    }
+}
+
+/// An outcome by its published name, in words.
+pub(super) fn outcome_name(name: &str) -> &'static str {
+    match serde_json::from_value(Value::String(name.to_owned())) {
+        Ok(outcome) => outcome_words(outcome),
+        Err(_) => "ended",
     }
 }
 

@@ -61,9 +61,42 @@ pub(super) fn stamp(at: Ms) -> String {
     at.to_string().get(..19).unwrap_or_default().replace('T', " ")
 }
 
+/// The day in UTC, `2026-11-24`.
+pub(super) fn day(at: Ms) -> String {
+    at.to_string().get(..10).unwrap_or_default().to_owned()
+}
+
 /// A name of a closed list, as words: `not_matched` is "not matched".
 pub(super) fn words(name: &str) -> String {
     name.replace('_', " ")
+}
+
+/// A number with its thousands apart: `1,604`.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
+/// Part of a path or a query, safe to stand in an address.
+pub(super) fn address(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// The page of a customer; a customer whose id is a secret is found by a conversation or event of theirs. Empty where there is
+/// neither.
+pub(super) fn customer_page(actor: &ActorId, handle: Option<&str>) -> String {
+    match (actor.user_id(), handle) {
+        (Some(_), _) => format!("/operator/customers/{}", address(actor.as_str())),
+        (None, Some(handle)) => format!("/operator/customers/{}", address(handle)),
+        (None, None) => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +115,19 @@ mod tests {
         assert_eq!(customer(&secret, None), "Visitor 7f3c");
         assert_eq!(customer(&ActorId::user("42"), Some("Ana")), "Ana");
         assert!(!actor(&secret).contains("0123"));
+    }
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!([0, 999, 1_604, 1_234_567].map(number), ["0", "999", "1,604", "1,234,567"]);
+    }
+
+    #[test]
+    fn the_address_of_an_anonymous_customer_is_no_secret() {
+        let secret = ActorId::anonymous("7f3c0123456789abcdef");
+        assert_eq!(customer_page(&secret, Some("1-2-0-0")), "/operator/customers/1%2D2%2D0%2D0");
+        assert_eq!(customer_page(&secret, None), "");
+        assert_eq!(customer_page(&ActorId::user("a/b"), None), "/operator/customers/user%3Aa%2Fb");
     }
 
     #[test]

@@ -172,3 +172,28 @@ async fn a_tracked_event_concerns_its_sender_and_is_not_trusted() {
     assert_eq!((&event["customer"], &event["trust"]), (&json!("user:42"), &json!("client")));
     assert_eq!((&event["source"], &event["id"], &event["data"]), (&json!("chat"), &json!(id), &properties));
 }
+
+#[tokio::test]
+async fn a_dismissal_is_an_event_and_no_other_name_of_our_own_is_taken() {
+    let server = Server::start().await;
+    let (mut client, _) = server.user("42").await;
+    let properties = json!({ "conversation_id": "3-1-0-0", "playbook": "checkout-trouble" });
+    let track =
+        |id: &str, event: &str| json!({ "type": "track", "client_id": id, "event": event, "properties": properties });
+    let (refused, taken) = (client_id(), client_id());
+    client.send(track(&refused, "beckon.open")).await;
+    let answer = client.next().await;
+    assert_eq!(
+        (&answer["type"], &answer["code"], &answer["client_id"]),
+        (&json!("error"), &json!("invalid"), &json!(refused))
+    );
+    client.send(track(&taken, "beckon.dismissed")).await;
+    assert_eq!(client.next().await, json!({ "type": "ack", "client_id": taken, "seq": 0 }));
+    let partition = user("42").partition(server.owner.store.partitions());
+    let inputs = server.owner.store.read(partition, Default::default(), 100).await.unwrap();
+    let types: Vec<Value> = inputs
+        .iter()
+        .map(|one| serde_json::from_slice::<Value>(&one.payload).unwrap()["body"]["event"]["type"].clone())
+        .collect();
+    assert_eq!(types, [json!("beckon.dismissed")]);
+}

@@ -8,7 +8,7 @@ const stroke = {
   "aria-hidden": "true",
 } as const;
 
-const line = (path: string, size = 20, weight = 2) => (
+export const line = (path: string, size = 20, weight = 2) => (
   <svg width={size} height={size} viewBox="0 0 24 24" {...stroke} stroke-width={weight}>
     <path d={path} />
   </svg>
@@ -20,9 +20,6 @@ export const Down = () => line("M6 9l6 6 6-6");
 export const Close = () => line("M6 6l12 12M18 6L6 18");
 export const Send = () => line("M12 19V5M6 11l6-6 6 6");
 export const More = () => line("M5 12h.01M12 12h.01M19 12h.01", 20, 3.4);
-export const Done = () => line("M5 12.5l4.5 4.5L19 7.5", 14);
-export const Failed = () => line("M12 5l8 14H4zM12 10.5v3.5M12 16.6v.01", 14);
-export const Unclear = () => line("M12 4a8 8 0 100 16 8 8 0 000-16M12 8v5M12 16v.01", 14);
 
 /** Who speaks, by shape and colour: a disc for the assistant, a square for a person, a ring for the system. */
 export const Glyph = ({ by }: { by: string }) => (

@@ -2,11 +2,11 @@
 
 import { Component, createRef } from "preact";
 import type { Conversation, Offer } from "../conversation";
-import { Confirmation } from "./confirmation";
-import { Done, Down, Failed, Glyph, Unclear } from "./icons";
+import { Choices } from "./choices";
+import { Glyph } from "./icons";
 import type { View } from "./model";
 import { localsOf, rowsOf, type Row, type Speaker } from "./rows";
-import { Text } from "./text";
+import { Text, Words } from "./text";
 
 /** Nearer to the end than this is being at the end: the log follows what comes. */
 const NEAR_PX = 60;
@@ -17,40 +17,15 @@ const Who = ({ view, speaker }: { view: View; speaker: Speaker }) => (
   </p>
 );
 
-function Choices({ view, conversation, offer }: { view: View; conversation: Conversation; offer: Offer }) {
-  return (
-    <div class="choices" role="group" aria-label={view.words.t("choices")}>
-      {offer.choices.map((choice, i) => (
-        <button key={i} type="button" class={i ? "btn" : "btn first"} dir="auto" onClick={() => view.choose(conversation, choice)}>
-          {choice.label}
-        </button>
-      ))}
-    </div>
-  );
-}
-
 function Local({ view, row }: { view: View; row: Extract<Row, { row: "local" }> }) {
-  const { words, session } = view;
+  const { words } = view;
   const { item } = row;
-  const id = item.frame.client_id;
   const state = item.state === "taken" ? "sent" : view.trouble ? "kept" : "sending";
   return (
     <li class={`mine ${item.state}`}>
       <span class="hush">{words.t("you")}: </span>
       <Text text={item.label} class="slip" />
-      {item.state === "failed" ? (
-        <p class="meta bad">
-          {words.t("not_sent")}
-          <button type="button" class="link" onClick={() => session.retry(id)}>
-            {words.t("retry")}
-          </button>
-          <button type="button" class="link" onClick={() => session.discard(id)}>
-            {words.t("delete")}
-          </button>
-        </p>
-      ) : (
-        <p class="meta">{words.t(state)}</p>
-      )}
+      {item.state === "failed" ? view.later && <view.later.Failed view={view} item={item} /> : <p class="meta">{words.t(state)}</p>}
     </li>
   );
 }
@@ -63,9 +38,9 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
     const time = row.last && words.time(entry.at);
     const mine = entry.by === "customer";
     return (
-      <li class={mine ? "mine" : `theirs ${entry.by}`}>
+      <li class={mine ? "mine" : `theirs ${entry.by}`} lang={entry.locale}>
         {mine ? <span class="hush">{words.t("you")}: </span> : row.first && <Who view={view} speaker={speaker} />}
-        <Text text={entry.text ?? ""} {...(mine ? { class: "slip" } : {})} />
+        {entry.html && !mine ? <Words key={entry.id} view={view} entry={entry} /> : <Text text={entry.text ?? ""} {...(mine ? { class: "slip" } : {})} />}
         {conversation && offer?.seq === entry.seq && <Choices view={view} conversation={conversation} offer={offer} />}
         {time && (
           <p class="meta">
@@ -81,7 +56,17 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
       <li class={`theirs ${row.speaker.by}`}>
         {row.first && <Who view={view} speaker={row.speaker} />}
         {row.row === "stream" ? (
-          <Text text={row.text} class="streaming" />
+          <>
+            <Text text={row.text} class={row.cut ? "cut" : "streaming"} />
+            {row.cut && (
+              <p class="meta">
+                {words.t("interrupted")}{" "}
+                <button type="button" class="link" onClick={() => view.session.connection.nudge()}>
+                  {words.t("reconnect")}
+                </button>
+              </p>
+            )}
+          </>
         ) : (
           <p class="dots">
             <span class="hush">{words.t("typing", { who: view.nameOf(row.speaker) })}</span>
@@ -93,20 +78,8 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
       </li>
     );
   }
-  if (row.row === "confirm") return <li class="wide">{conversation && <Confirmation view={view} conversation={conversation} row={row} />}</li>;
-  if (row.row === "call") {
-    const Sign = row.state === "done" ? Done : row.state === "unknown" ? Unclear : Failed;
-    return (
-      <li class={`call ${row.state}`}>
-        <Sign /> <span>{words.named(`call_${row.state}`, "call_unknown", { name: row.name })}</span>
-      </li>
-    );
-  }
-  return (
-    <li class={row.row === "closed" ? "rule end" : "rule"}>
-      <span>{row.row === "holder" ? view.holderLine(row.entry) : words.named(`closed_${row.outcome}`, "closed")}</span>
-    </li>
-  );
+  // A line that cannot be drawn yet keeps its place.
+  return conversation && view.later ? <view.later.Other view={view} conversation={conversation} row={row} /> : <li hidden />;
 }
 
 interface LogProps {
@@ -146,6 +119,11 @@ export class Log extends Component<LogProps, { away: boolean }> {
     if (away !== this.state.away) this.setState({ away });
   };
 
+  #return = (): void => {
+    this.#toEnd();
+    this.#scroller.current?.focus();
+  };
+
   override render() {
     const { view, conversation } = this.props;
     const { words } = view;
@@ -153,20 +131,10 @@ export class Log extends Component<LogProps, { away: boolean }> {
     const rows = rowsOf(conversation, items, Date.now());
     const chosen = localsOf(conversation, items).some(({ frame, state }) => frame.type === "choose" && state !== "failed");
     const offer = chosen ? null : (conversation?.offer ?? null);
-    const why = `why:${conversation?.id}`;
     return (
       <div class="logbox">
         <div class="log" role="log" aria-live="off" aria-label={words.t("messages")} tabIndex={0} ref={this.#scroller} onScroll={this.#scrolled}>
-          {conversation?.why && (
-            <div class="why">
-              <button type="button" class="link" aria-expanded={view.unfolded.has(why)} aria-controls="panel-why" onClick={() => view.fold(why)}>
-                {words.t("why")}
-              </button>
-              <p id="panel-why" class="reason" dir="auto" hidden={!view.unfolded.has(why)}>
-                {conversation.why}
-              </p>
-            </div>
-          )}
+          {conversation && view.later && <view.later.Why view={view} conversation={conversation} place="panel" />}
           {rows.length ? (
             <ol>
               {rows.map((row) => (
@@ -174,21 +142,15 @@ export class Log extends Component<LogProps, { away: boolean }> {
               ))}
             </ol>
           ) : (
-            <p class="empty">{words.t("empty_text")}</p>
+            <ol>
+              <li class="theirs assistant">
+                <Who view={view} speaker={{ by: "assistant", name: "" }} />
+                <Text text={words.t("empty_text")} />
+              </li>
+            </ol>
           )}
         </div>
-        {this.state.away && (
-          <button
-            type="button"
-            class="newest"
-            onClick={() => {
-              this.#toEnd();
-              this.#scroller.current?.focus();
-            }}
-          >
-            <Down /> {words.t("newest")}
-          </button>
-        )}
+        {this.state.away && view.later && <view.later.Newest view={view} go={this.#return} />}
       </div>
     );
   }

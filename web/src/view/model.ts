@@ -6,10 +6,15 @@ import type { Item } from "../outbox";
 import type { Options } from "../options";
 import type { Choice, Entry, ErrorFrame } from "../protocol";
 import type { Stop } from "../reconnect";
-import { Session, type Watcher } from "../session";
+import type { Later } from "../later";
+import type { Ratings } from "../later/ratings";
+import { plain } from "../plain";
+import type { Parts } from "../parts";
+import { Session, type News, type Watcher } from "../session";
 import type { Storages } from "../storage";
-import { Words } from "../words";
+import { wordsFor, Words } from "../words";
 import { Announcer } from "./announcer";
+import { cornerOf, writesIn } from "./elsewhere";
 import { Proactive } from "./proactive";
 import { localsOf, writing, type Speaker } from "./rows";
 
@@ -20,12 +25,18 @@ export interface Surroundings {
   /** Asks the page whether a bubble may come; false is a veto. */
   mayShow(conversation: Conversation): boolean;
   focus(place: "composer" | "launcher"): void;
+  /** Brings what an open panel needs. */
+  later(): Promise<Later>;
+  /** How the widget is drawn now. */
+  side(): "left" | "right";
 }
 
 export class View implements Watcher {
   readonly session: Session;
   readonly announcer = new Announcer(() => this.changed());
-  words: Words;
+  words = new Words("en");
+  /** What an open panel needs; null until it is there. */
+  later: Later | null = null;
   open = false;
   hidden = false;
   list = false;
@@ -33,7 +44,7 @@ export class View implements Watcher {
   stopped: Stop | null = null;
   /** What is being written, by conversation ("" for a new one): closing the panel does not lose it. */
   readonly drafts = new Map<string, string>();
-  readonly rated = new Set<string>();
+  ratings: Ratings | null = null;
   /** What was unfolded: "why:ID", "menu", "sure". */
   readonly unfolded = new Set<string>();
   #chosen: string | null = null;
@@ -45,17 +56,19 @@ export class View implements Watcher {
   #renders = new Set<() => void>();
   #queued = false;
 
+  readonly emit: Emit;
   readonly #around: Surroundings;
+  readonly #storages: Storages;
+  readonly parts: Parts;
+  options: Options;
 
-  constructor(
-    url: string,
-    storages: Storages,
-    public options: Options,
-    around: Surroundings,
-  ) {
+  constructor(url: string, storages: Storages, parts: Parts, options: Options, around: Surroundings) {
+    this.options = options;
+    this.parts = parts;
+    this.#storages = storages;
     this.#proactive = new Proactive(storages.tab);
     this.#around = around;
-    this.words = new Words(options.locale || document.documentElement.lang || "en");
+    this.emit = around.emit;
     this.session = new Session(url, storages, this);
   }
 
@@ -75,10 +88,27 @@ export class View implements Watcher {
     });
   }
 
-  configure(options: Options): void {
+  /** Takes these options; resolves when the words of their locale are there. */
+  async configure(options: Options): Promise<void> {
     this.options = options;
-    this.words = new Words(options.locale || document.documentElement.lang || "en");
     this.changed();
+    const words = await wordsFor(options.locale || document.documentElement.lang || "en", this.parts);
+    if (this.options !== options) return;
+    if (this.later) words.add(this.later.words);
+    this.words = words;
+    this.changed();
+  }
+
+  /** What an open panel needs is loaded with it; where that fails, with the next thing that is done. */
+  fetchLater(): void {
+    if (this.later) return;
+    const come = (later: Later) => {
+      this.later = later;
+      this.ratings = new later.Ratings(this.session, this.#storages.lasting);
+      this.words.add(later.words);
+      this.changed();
+    };
+    this.#around.later().then(come, () => console.warn("Beckon: a part could not be loaded."));
   }
 
   // What is on show
@@ -119,7 +149,16 @@ export class View implements Watcher {
   /** The proactive conversation whose opening is shown beside the launcher. One at a time, and it stays until it is dealt with. */
   get bubble(): Conversation | null {
     if (this.open || this.hidden) return null;
-    return this.#proactive.pick(this.#unanswered());
+    const picked = this.#proactive.pick(this.#unanswered());
+    // It waits for who fills in a field where it would lie.
+    const waits = picked && !this.#proactive.isShown(picked) && writesIn(cornerOf(this.#around.side()));
+    return waits ? null : picked;
+  }
+
+  /** A new page, or what a single-page application takes for one: another bubble may come. */
+  nextView(): void {
+    this.#proactive.nextView();
+    this.changed();
   }
 
   #unanswered(): Conversation[] {
@@ -148,25 +187,42 @@ export class View implements Watcher {
 
   show(conversation?: string): void {
     if (this.hidden) this.hidden = false;
-    const target = conversation ?? this.bubble?.id ?? this.conversations.find((c) => this.session.unread(c) > 0)?.id;
+    this.fetchLater();
+    const newest = () => this.bubble?.id ?? this.conversations.find((c) => this.session.unread(c) > 0)?.id;
+    const target = conversation ?? (this.open ? undefined : newest());
     if (target !== undefined) this.select(target);
     if (!this.open) {
       this.open = true;
-      this.#around.emit("open");
+      this.emit("open");
     }
-    if (this.current) this.#proactive.met(this.current.id);
+    this.#meet();
     this.changed();
     this.#around.focus("composer");
   }
 
-  close(): void {
+  /** What is open in one tab need not come up in another. */
+  #meet(): void {
+    const { current } = this;
+    if (current && this.#proactive.met(current.id)) this.session.connection.tell({ met: [current.id] } satisfies News);
+  }
+
+  /** Opens where a message can be written, and begins it. */
+  compose(text: string): void {
+    this.show();
+    if (this.current?.phase === "closed") this.select(null);
+    this.drafts.set(this.current?.id ?? "", text);
+    this.changed();
+  }
+
+  /** Without `andFocus` the customer has gone elsewhere, and the focus stays there. */
+  close(andFocus = true): void {
     if (!this.open) return;
     this.open = this.list = false;
     this.alert = "";
     this.fold("menu", false);
-    this.#around.emit("close");
+    this.emit("close");
     this.changed();
-    this.#around.focus("launcher");
+    if (andFocus) this.#around.focus("launcher");
   }
 
   select(conversation: string | null): void {
@@ -175,36 +231,28 @@ export class View implements Watcher {
     this.list = false;
     this.alert = "";
     this.fold("menu", false);
-    if (conversation !== null && this.open) this.#proactive.met(conversation);
+    if (this.open) this.#meet();
     this.changed();
   }
 
   say(text: string): boolean {
     const { current } = this;
-    return this.#sent(this.session.say(current?.id, text), { conversation_id: current?.id, text });
+    return this.sent(this.session.say(current?.id, text), { conversation_id: current?.id, text });
   }
 
   choose(conversation: Conversation, choice: Choice): void {
-    if (!this.#sent(this.session.choose(conversation.id, choice), { conversation_id: conversation.id, choice: choice.value })) return;
+    if (!this.sent(this.session.choose(conversation.id, choice), { conversation_id: conversation.id, choice: choice.value })) return;
     if (!this.open) this.show(conversation.id);
   }
 
-  confirm(conversation: Conversation, call: string, approve: boolean): void {
-    this.#sent(this.session.confirm(conversation.id, call, approve));
-  }
-
-  rate(conversation: Conversation, score: number): void {
-    this.rated.add(conversation.id);
-    if (this.#sent(this.session.rate(conversation.id, score))) this.#around.emit("csat", { conversation_id: conversation.id, score });
-  }
-
-  end(conversation: Conversation): void {
-    this.#sent(this.session.close(conversation.id));
-  }
-
   dismiss(conversation: Conversation): void {
-    this.#proactive.dismissed(conversation, this.#unanswered());
-    this.#around.emit("proactive:dismissed", { conversation_id: conversation.id });
+    const { id, playbook } = conversation;
+    const ids = [id, ...this.#unanswered().map((other) => other.id)];
+    this.#proactive.dismissed(ids);
+    this.session.connection.tell({ met: ids } satisfies News);
+    // The engine hears of it as of any event of the page.
+    this.session.track("beckon.dismissed", { conversation_id: id, playbook });
+    this.emit("proactive:dismissed", { conversation_id: id, playbook });
     this.changed();
     this.#around.focus("launcher");
   }
@@ -233,16 +281,17 @@ export class View implements Watcher {
     this.#chosen = null;
     this.alert = "";
     this.#proactive.forget();
-    this.rated.clear();
+    this.#storages.lasting.set("rated", null);
     this.unfolded.clear();
     this.drafts.clear();
     this.announcer.clear();
     this.changed();
   }
 
-  #sent(fits: boolean, detail?: unknown): boolean {
+  /** After an act of the customer: says so where it could not be taken. */
+  sent(fits: boolean, detail?: unknown): boolean {
     this.alert = fits ? "" : this.words.t("outbox_full");
-    if (fits && detail) this.#around.emit("message:sent", detail);
+    if (fits && detail) this.emit("message:sent", detail);
     this.changed();
     return fits;
   }
@@ -250,9 +299,9 @@ export class View implements Watcher {
   // What the session tells
 
   entry(conversation: Conversation, entry: Entry): void {
-    if (entry.kind === "holder") this.#around.emit("handover", { conversation_id: conversation.id, holder: entry.holder });
+    if (entry.kind === "holder") this.emit("handover", { conversation_id: conversation.id, holder: entry.holder });
     if (entry.by === "customer") return;
-    if (entry.kind === "message") this.#around.emit("message:received", { conversation_id: conversation.id, text: entry.text });
+    if (entry.kind === "message") this.emit("message:received", { conversation_id: conversation.id, text: entry.text });
     // A bubble is announced when it is shown, not when it might be.
     if (!this.open && conversation.phase === "waiting") return;
     const line = this.#lineOf(conversation, entry);
@@ -260,28 +309,34 @@ export class View implements Watcher {
   }
 
   taken(item: Item): void {
+    if (item.frame.type === "rate") this.ratings?.given(item.frame.conversation_id);
     const place = item.frame.conversation_id;
     if (item.frame.type === "say" && !this.current && place !== undefined) this.select(place);
   }
 
   refused(item: Item | null, error: ErrorFrame): void {
-    this.#around.emit("error", { code: error.code, message: error.message });
+    this.emit("error", { code: error.code, message: error.message });
     if (error.code === "no_conversation") this.#nobody = true;
     if (item) this.alert = this.words.named(`error_${error.code}`, "error_other");
-    if (item?.frame.type === "rate") this.rated.delete(item.frame.conversation_id);
     this.changed();
   }
 
   status(status: Status, stop?: Stop): void {
     this.stopped = stop ?? null;
-    this.#around.emit("connection", { status });
-    if (status === "needs_token") this.#around.emit("token_expired");
-    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}), the widget does not come back by itself.`);
+    this.emit("connection", { status });
+    if (status === "needs_token") this.emit("token_expired");
+    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}) and it does not come back by itself.`);
+  }
+
+  heard(news: News): void {
+    if (news.met) this.#proactive.dismissed(news.met);
+    if (news.rated) this.ratings?.given(news.rated);
+    this.changed();
   }
 
   #lineOf(conversation: Conversation, entry: Entry): string {
     const who = this.nameOf(this.speakerOf(conversation, entry));
-    if (entry.kind === "message") return this.words.t("said", { who, text: entry.text ?? "" });
+    if (entry.kind === "message") return this.words.t("said", { who, text: plain(entry) });
     if (entry.kind === "confirm") return `${this.words.t("confirm_title")}: ${entry.summary ?? ""}`;
     if (entry.kind === "closed") return this.words.named(`closed_${conversation.outcome}`, "closed");
     return entry.kind === "holder" ? this.holderLine(entry) : "";
@@ -297,14 +352,15 @@ export class View implements Watcher {
   /** What follows from the state, once for each picture. */
   #settle(): void {
     const { current, unread } = this;
-    if (this.open && current) this.#proactive.met(current.id);
+    if (this.open) this.#meet();
     let { bubble } = this;
     while (bubble && !this.#proactive.isShown(bubble)) {
       if (this.#around.mayShow(bubble)) this.#bubbleShown(bubble);
       else this.#proactive.vetoed(bubble);
       ({ bubble } = this);
     }
-    if (unread !== this.#wasUnread) this.#around.emit("unread", { count: unread });
+    if (this.open || bubble) this.fetchLater();
+    if (unread !== this.#wasUnread) this.emit("unread", { count: unread });
     this.#wasUnread = unread;
     const isWriting = this.open && current !== undefined && (writing(current, Date.now()) || current.streams.list().length > 0);
     if (isWriting && !this.#wasWriting) {
@@ -316,7 +372,7 @@ export class View implements Watcher {
 
   #bubbleShown(conversation: Conversation): void {
     this.#proactive.shown(conversation);
-    this.#around.emit("proactive:shown", { conversation_id: conversation.id, playbook: conversation.playbook });
+    this.emit("proactive:shown", { conversation_id: conversation.id, playbook: conversation.playbook });
     const { latest } = conversation;
     if (latest) this.announcer.say(this.#lineOf(conversation, latest), `${conversation.id}:${latest.seq}:${latest.id}`);
   }

@@ -1,4 +1,5 @@
-// Which proactive conversation may show a bubble: one at a time, until it is dealt with, and not again in this tab.
+// Which proactive conversation may show a bubble: one in each view of a page, until it is dealt with, and not again in
+// this tab.
 
 import type { Conversation } from "../conversation";
 import type { Store } from "../storage";
@@ -10,6 +11,9 @@ export class Proactive {
   #dismissed = new Set<string>();
   #shown = new Set<string>();
   #vetoed = new Set<string>();
+  /** The one that this view of the page has had. */
+  #here: string | null = null;
+  #address = "";
   readonly #tab: Store;
 
   constructor(tab: Store) {
@@ -18,8 +22,16 @@ export class Proactive {
 
   /** Of those that the customer has not answered yet, the latest first. */
   pick(unanswered: Conversation[]): Conversation | null {
+    // An address that is another one is another view, also where a single page only seems to be many.
+    const address = location.pathname + location.search;
+    if (address !== this.#address) this.nextView();
+    this.#address = address;
     const candidates = unanswered.filter((c) => this.#may(c));
-    return candidates.find(({ id }) => this.#shown.has(id)) ?? candidates[0] ?? null;
+    return candidates.find(({ id }) => id === this.#here) ?? (this.#here === null ? (candidates[0] ?? null) : null);
+  }
+
+  nextView(): void {
+    this.#here = null;
   }
 
   isShown(conversation: Conversation): boolean {
@@ -27,6 +39,7 @@ export class Proactive {
   }
 
   shown(conversation: Conversation): void {
+    this.#here = conversation.id;
     this.#shown.add(conversation.id);
   }
 
@@ -35,19 +48,24 @@ export class Proactive {
   }
 
   /** The others that wait do not queue up behind it. */
-  dismissed(conversation: Conversation, others: Conversation[]): void {
-    for (const { id } of [conversation, ...others]) this.#dismissed.add(id);
-    this.met(conversation.id);
+  dismissed(ids: string[]): void {
+    for (const id of ids) {
+      this.#dismissed.add(id);
+      this.met(id);
+    }
   }
 
-  /** The customer has opened or dismissed it: on the next page of this tab it is known. */
-  met(id: string): void {
+  /** The customer has opened or dismissed it: on the next page of this tab it is known. False where it was before. */
+  met(id: string): boolean {
     const known = this.#known();
-    if (!known.includes(id)) this.#tab.set("met", [...known, id].slice(-REMEMBERED));
+    if (known.includes(id)) return false;
+    this.#tab.set("met", [...known, id].slice(-REMEMBERED));
+    return true;
   }
 
   forget(): void {
     this.#tab.set("met", null);
+    this.#here = null;
     for (const set of [this.#dismissed, this.#shown, this.#vetoed]) set.clear();
   }
 

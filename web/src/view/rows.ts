@@ -17,7 +17,7 @@ export type Row =
   | { row: "call"; key: string; name: string; state: string }
   | { row: "holder"; key: string; entry: Entry }
   | { row: "closed"; key: string; outcome: string }
-  | { row: "stream"; key: string; text: string; first: boolean; speaker: Speaker }
+  | { row: "stream"; key: string; text: string; cut: boolean; first: boolean; speaker: Speaker }
   | { row: "typing"; key: string; first: boolean; speaker: Speaker };
 
 /** `shop.list_cards` reads "list cards". */
@@ -38,7 +38,7 @@ export function localsOf(conversation: Conversation | undefined, items: readonly
 /** Whether the other side is at it without visible words: nothing is streamed, or what is streamed has a gap. */
 export function writing(conversation: Conversation, now: number): boolean {
   const streams = conversation.streams.list();
-  if (streams.some((stream) => stream.next < 0)) return true;
+  if (streams.some((stream) => stream.next < 0 && !stream.cut)) return true;
   return !streams.length && conversation.typing !== null && conversation.typing.until > now;
 }
 
@@ -83,7 +83,7 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
   }
   if (conversation && conversation.phase !== "closed") {
     for (const stream of conversation.streams.list()) {
-      if (stream.text) rows.push({ row: "stream", key: `s${stream.turn}`, text: stream.text, ...speak("assistant") });
+      if (stream.text) rows.push({ row: "stream", key: `s${stream.turn}`, text: stream.text, cut: stream.cut, ...speak("assistant") });
     }
     if (writing(conversation, now)) {
       const by = conversation.typing?.by === "operator" ? "operator" : "assistant";

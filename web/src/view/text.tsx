@@ -1,17 +1,40 @@
-// Words of others: always text, with links only where `linkify` finds a safe address.
+// Words of others: text as it is, or what the server made of its Markdown.
 
-import { linkify } from "../linkify";
+import { Component, createRef } from "preact";
+import type { Entry } from "../protocol";
+import type { View } from "./model";
 
-export const Text = ({ text, class: name }: { text: string; class?: string }) => (
-  <div class={name ? `text ${name}` : "text"} dir="auto">
-    {linkify(text).map((piece) =>
-      piece.href === undefined ? (
-        piece.text
-      ) : (
-        <a href={piece.href} target="_blank" rel="noopener noreferrer">
-          {piece.text}
-        </a>
-      ),
-    )}
+export const Text = ({ text, class: name = "" }: { text: string; class?: string }) => (
+  <div class={`text ${name}`} dir="auto">
+    {text}
   </div>
 );
+
+interface WordsProps {
+  view: View;
+  entry: Entry;
+}
+
+/** Words with markup: as they were written until the part is there that puts in place what the server made of them. */
+export class Words extends Component<WordsProps> {
+  #place = createRef<HTMLDivElement>();
+  #filled = false;
+
+  override componentDidMount(): void {
+    const { view, entry } = this.props;
+    if (!view.later && this.#place.current) this.#place.current.textContent = entry.text ?? "";
+    view.fetchLater();
+    this.componentDidUpdate();
+  }
+
+  override componentDidUpdate(): void {
+    const { view, entry } = this.props;
+    if (this.#filled || !view.later || !this.#place.current) return;
+    this.#filled = true;
+    view.later.fill(this.#place.current, entry, view.parts);
+  }
+
+  override render() {
+    return <div class="text rich" dir="auto" ref={this.#place} />;
+  }
+}

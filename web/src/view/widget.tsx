@@ -30,7 +30,8 @@ function inView(element: Element | null | undefined): boolean {
   return element.checkVisibility?.({ opacityProperty: true, visibilityProperty: true }) ?? true;
 }
 
-export class Widget extends Component<Props> {
+export class Widget extends Component<Props, { flipped: boolean }> {
+  override state = { flipped: false };
   #root = createRef<HTMLDivElement>();
   #button = createRef<HTMLButtonElement>();
   #field = createRef<HTMLTextAreaElement>();
@@ -44,6 +45,8 @@ export class Widget extends Component<Props> {
     const { view, focus } = this.props;
     this.#unsubscribe = view.subscribe(() => this.forceUpdate());
     document.addEventListener("visibilitychange", this.#look);
+    document.addEventListener("focusin", this.#giveWay);
+    document.addEventListener("focusout", this.#maybe);
     focus.composer = this.#enter;
     focus.launcher = this.#leave;
     this.componentDidUpdate();
@@ -52,6 +55,8 @@ export class Widget extends Component<Props> {
   override componentWillUnmount(): void {
     this.#unsubscribe();
     document.removeEventListener("visibilitychange", this.#look);
+    document.removeEventListener("focusin", this.#giveWay);
+    document.removeEventListener("focusout", this.#maybe);
   }
 
   override componentDidUpdate(): void {
@@ -59,6 +64,18 @@ export class Widget extends Component<Props> {
     if (this.props.view.open && this.#held && !this.#held.isConnected) this.#enter();
     requestAnimationFrame(this.#look);
   }
+
+  /** A bubble may wait for a field to be left. */
+  #maybe = (): void => {
+    if (!this.props.view.open) setTimeout(() => this.props.view.changed(), 0);
+  };
+
+  /** What has the page's focus must be seen. */
+  #giveWay = (): void => {
+    const { view } = this.props;
+    const own = this.#root.current?.querySelector(".panel, .bubble");
+    if (own) view.later?.giveWay(own, view, () => this.setState(({ flipped }) => ({ flipped: !flipped })));
+  };
 
   #look = (): void => this.props.view.looked(inView(this.#root.current?.querySelector(".panel, .bubble")));
 
@@ -98,10 +115,12 @@ export class Widget extends Component<Props> {
     const { view, theme, dir } = this.props;
     const { words, open, bubble, unread } = view;
     const label = words.t(open ? "close" : "open");
+    const { position } = view.options;
+    const side = this.state.flipped ? (position === "end" ? "start" : "end") : position;
     return (
       <div
         ref={this.#root}
-        class={`root ${theme} ${view.options.position} ${open ? "open" : ""}`}
+        class={`root ${theme} ${side} ${open ? "open" : ""}`}
         dir={dir}
         lang={words.language}
         // The page's own shortcuts must not hear what is typed here.
@@ -117,14 +136,15 @@ export class Widget extends Component<Props> {
             ref={this.#button}
             type="button"
             class="launcher"
-            aria-label={unread && !open ? `${label}, ${words.unread(unread)}` : label}
+            part="launcher"
+            aria-label={unread && !open ? `${label}, ${words.counted("unread", unread)}` : label}
             aria-expanded={open}
             onClick={() => (open ? view.close() : view.show())}
           >
             {open ? <Down /> : <Flag />}
             {unread > 0 && !open && (
               <span class="badge" aria-hidden="true">
-                {unread > BADGE_MOST ? `${BADGE_MOST}+` : unread}
+                {unread > BADGE_MOST ? `${words.number(BADGE_MOST)}+` : words.number(unread)}
               </span>
             )}
           </button>

@@ -3,6 +3,7 @@
 type Rgb = readonly [number, number, number];
 
 const INK = "#17211e";
+const BLACK = "#000000";
 const WHITE = "#ffffff";
 const GROUNDS = { light: "#faf7f1", dark: "#101614" };
 /** WCAG 1.4.11 for the shape of a control, 1.4.3 for text. */
@@ -33,7 +34,11 @@ export function contrast(a: string, b: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-export const textOn = (accent: string): string => (contrast(accent, WHITE) >= contrast(accent, INK) ? WHITE : INK);
+/** Ink or white, whichever is better; where neither is enough, black. One of the three always is. */
+export function textOn(accent: string): string {
+  const best = contrast(accent, WHITE) >= contrast(accent, INK) ? WHITE : INK;
+  return contrast(accent, best) >= TEXT ? best : BLACK;
+}
 
 /** Rules for a constructable style sheet, or "" where the colour cannot be read. */
 export function accentRules(accent: string): string {
@@ -45,4 +50,14 @@ export function accentRules(accent: string): string {
     return `.root.${theme}{--accent:${accent};--on-accent:${textOn(accent)};--accent-edge:${edge};--accent-text:${words}}`;
   });
   return themed.join("");
+}
+
+/** As `#rrggbb`, whatever way CSS has of writing it; "" where it is no opaque colour. */
+export function asHex(colour: string): string {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return colour;
+  context.fillStyle = "#010203";
+  context.fillStyle = colour;
+  const found = String(context.fillStyle);
+  return found !== "#010203" && /^#[0-9a-f]{6}$/.test(found) ? found : "";
 }

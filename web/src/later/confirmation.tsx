@@ -1,8 +1,9 @@
 // A write that waits for the customer's word: what would be done, with exactly which arguments, and two buttons.
 
 import type { Conversation } from "../conversation";
-import type { View } from "./model";
-import type { Row } from "./rows";
+import type { View } from "../view/model";
+import type { Row } from "../view/rows";
+import { confirm } from "./acts";
 
 function pairs(args: unknown): [string, string][] {
   if (typeof args !== "object" || args === null) return args === undefined || args === null ? [] : [["", String(args)]];
@@ -41,10 +42,10 @@ export function Confirmation({ view, conversation, row }: Props) {
       )}
       {open ? (
         <div class="choices">
-          <button type="button" class="btn first" onClick={() => view.confirm(conversation, call, true)}>
+          <button type="button" class="btn first" onClick={() => confirm(view, conversation, call, true)}>
             {words.t("yes")}
           </button>
-          <button type="button" class="btn" onClick={() => view.confirm(conversation, call, false)}>
+          <button type="button" class="btn" onClick={() => confirm(view, conversation, call, false)}>
             {words.t("no")}
           </button>
         </div>

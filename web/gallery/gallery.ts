@@ -1,0 +1,133 @@
+// Pictures of every state of the widget, for people to look at: `npm run gallery [folder]`.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { closeBrowser, scene, type Scene } from "../test/browser";
+
+const folder = process.argv[2] ?? "gallery/.out";
+mkdirSync(folder, { recursive: true });
+
+const say: Record<string, { opening: string; choices: string[]; more: string; html: string; mine: string; person: string; summary: string; why: string }> = {
+  en: {
+    opening: "Hi Ana, your card was declined for order A1042. Shall I help?",
+    choices: ["Try again", "Use another card", "Not now"],
+    more: "Two ways to fix it",
+    html: "<p>Two ways to fix it, both <strong>free</strong>:</p><ol><li>a <em>replacement</em> from the Lisbon shop, tomorrow before 12</li><li>your money back, <code>€59.90</code></li></ol><p>See <a href=\"https://shop.example/orders/A1042\">your order</a>.</p>",
+    mine: "Wednesday is too late, it is a present",
+    person: "Hi Ana, Rui here. I can book the replacement now.",
+    summary: "Send a replacement for order A1042",
+    why: "Because your payment for this order failed.",
+  },
+  ar: {
+    opening: "مرحبًا عمر، تعذّر الدفع لطلبك A1042. هل أساعدك؟",
+    choices: ["إعادة المحاولة", "استخدام بطاقة أخرى", "ليس الآن"],
+    more: "هناك حلّان",
+    html: "<p>هناك حلّان، كلاهما <strong>مجاني</strong>:</p><ol><li>بديل من متجر لشبونة غدًا قبل الساعة 12</li><li>استرداد المبلغ <code>€59.90</code></li></ol>",
+    mine: "الأربعاء متأخر جدًا، إنها هدية",
+    person: "مرحبًا عمر، معك ليلى. يمكنني حجز البديل الآن.",
+    summary: "إرسال بديل للطلب A1042",
+    why: "لأن عملية الدفع لهذا الطلب فشلت.",
+  },
+};
+
+type Step = [name: string, act: (on: Scene, words: (typeof say)[string]) => Promise<void>];
+
+const idle = (on: Scene) =>
+  on.page.evaluate(async () => {
+    await new Promise((drawn) => setTimeout(drawn, 120));
+    const root = document.querySelector("beckon-widget")?.shadowRoot;
+    for (const animation of root?.getAnimations() ?? []) if (animation.effect?.getComputedTiming().iterations !== Infinity) animation.finish();
+  });
+
+const steps: Step[] = [
+  ["1-bubble", async (on, w) => void (on.chat.open("c1", w.opening, { choices: w.choices, why: w.why }), await on.$(".bubble"))],
+  ["2-open", async (on) => (await on.click(".launcher"), await on.click(".why .link"))],
+  [
+    "3-talk",
+    async (on, w) => {
+      const add = (entry: Record<string, unknown>) => on.chat.append("c1", entry);
+      add({ by: "customer", kind: "message", text: w.choices[1], choice: w.choices[1] });
+      add({ by: "system", kind: "call", call_id: "k0", name: "shop.get_order", state: "done" });
+      add({ by: "assistant", kind: "message", text: w.more, html: w.html });
+      add({ by: "customer", kind: "message", text: w.mine });
+      add({ by: "system", kind: "call", call_id: "k2", name: "shop.find_courier", state: "failed" });
+      add({ by: "assistant", kind: "confirm", call_id: "k1", summary: w.summary, args: { order: "A1042", address: "Rua Augusta 12" } });
+      await on.$(".confirm");
+    },
+  ],
+  ["4-streaming", async (on, w) => {
+    on.chat.append("c1", { by: "customer", kind: "confirmed", call_id: "k1", approve: true });
+    for (const [index, text] of w.person.split(" ").slice(0, 4).entries()) on.chat.send({ type: "delta", conversation_id: "c1", turn_id: "t", try: 1, index, text: `${text} ` });
+    await on.$(".streaming");
+  }],
+  ["5-offline", async (on, w) => {
+    on.chat.refuse = () => [4503, "60"];
+    on.chat.cut(4503, "60");
+    await on.$(".strip");
+    await on.click("textarea");
+    await on.page.keyboard.type(w.mine);
+    await on.page.keyboard.press("Enter");
+    await on.$(".mine.waiting");
+  }],
+  ["6-person", async (on, w) => {
+    on.chat.refuse = () => null;
+    await on.page.evaluate(() => dispatchEvent(new Event("online")));
+    await on.gone(".strip");
+    on.chat.append("c1", { by: "system", kind: "holder", holder: "operator", name: "Rui" });
+    on.chat.append("c1", { by: "operator", kind: "message", text: w.person, name: "Rui" });
+    on.chat.send({ type: "typing", conversation_id: "c1", by: "operator" });
+    await on.$(".dots");
+  }],
+  ["7-failed", async (on, w) => {
+    on.chat.hook = (f, send) => f.type === "say" && (send({ type: "error", code: "full", message: "", client_id: f.client_id }), true);
+    await on.click("textarea");
+    await on.page.keyboard.type(w.mine);
+    await on.page.keyboard.press("Enter");
+    await on.$(".mine.failed");
+  }],
+  ["8-menu", async (on) => {
+    await on.click(".panel > header .icon");
+    await on.click(".menu > button");
+    await on.$(".sure");
+  }],
+  ["9-rating", async (on) => {
+    await on.click(".sure .btn:last-child");
+    on.chat.append("c1", { by: "system", kind: "closed", outcome: { kind: "resolved" } });
+    await on.click(".score:nth-child(4)");
+    await on.$(".comment");
+  }],
+  ["10-list", async (on, w) => {
+    on.chat.open("c2", w.person, { choices: [] });
+    await on.click(".panel > header .icon");
+    await on.click(".menu > button");
+    await on.$(".list li:nth-child(2)");
+  }],
+];
+
+async function shoot(name: string, locale: string, theme: string, width: number, height: number, only?: string[]): Promise<void> {
+  const on = await scene({ tag: `data-locale="${locale}" data-theme="${theme}" data-company="Northwind" data-launcher="always"`, width, height });
+  await on.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+  if (theme === "dark") await on.page.addStyleTag({ content: "html{background:#0b0d0c;color:#ddd}" });
+  const words = say[locale] ?? say.en;
+  await on.$(".launcher");
+  if (!only) {
+    await on.click(".launcher");
+    await idle(on);
+    await on.page.screenshot({ path: join(folder, `${name}-0-empty.png`) as `${string}.png` });
+    await on.page.keyboard.press("Escape");
+    await on.gone(".panel");
+  }
+  for (const [step, act] of steps) {
+    await act(on, words as NonNullable<typeof words>);
+    await idle(on);
+    if (!only || only.includes(step)) await on.page.screenshot({ path: join(folder, `${name}-${step}.png`) as `${string}.png` });
+  }
+  await on.close();
+}
+
+await shoot("light", "en", "light", 470, 720);
+await shoot("dark", "en", "dark", 470, 720);
+await shoot("rtl", "ar", "light", 470, 720);
+await shoot("rtl-dark", "ar", "dark", 470, 720, ["1-bubble", "3-talk", "9-rating"]);
+await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "9-rating"]);
+await closeBrowser();

@@ -1,0 +1,21 @@
+// What a customer can do beside writing and choosing.
+
+import type { Conversation } from "../conversation";
+import { clientId } from "../protocol";
+import type { News } from "../session";
+import type { View } from "../view/model";
+
+export function confirm(view: View, { id }: Conversation, call: string, approve: boolean): void {
+  view.sent(view.session.post({ type: "confirm", client_id: clientId(), conversation_id: id, call_id: call, approve }));
+}
+
+export function end(view: View, { id }: Conversation): void {
+  view.sent(view.session.post({ type: "close", client_id: clientId(), conversation_id: id }));
+}
+
+export function rate(view: View, { id }: Conversation, score: number, comment: string): void {
+  const words = comment.trim() ? { comment: comment.trim() } : {};
+  if (!view.sent(view.session.post({ type: "rate", client_id: clientId(), conversation_id: id, score, ...words }))) return;
+  view.session.connection.tell({ rated: id } satisfies News);
+  view.emit("csat", { conversation_id: id, score });
+}

@@ -1,0 +1,36 @@
+// What is not needed until a panel is open: all but plain messages, with their words and looks.
+
+import { later as words } from "../locales/en.json";
+import css from "../styles/later.css";
+import { giveWay } from "./aside";
+import { Ended } from "./ended";
+import { use, type Kit } from "./kit";
+import { List } from "./list";
+import { Failed } from "./failed";
+import { fill } from "./markup";
+import { Menu } from "./menu";
+import { Newest } from "./newest";
+import { Ratings } from "./ratings";
+import { Other } from "./rows";
+import { Why } from "./why";
+
+export interface Later {
+  Ended: typeof Ended;
+  Failed: typeof Failed;
+  List: typeof List;
+  Menu: typeof Menu;
+  Newest: typeof Newest;
+  Other: typeof Other;
+  Ratings: typeof Ratings;
+  Why: typeof Why;
+  fill: typeof fill;
+  giveWay: typeof giveWay;
+  css: string;
+  /** The English ones. */
+  words: Record<string, string>;
+}
+
+export function make(kit: Kit): Later {
+  use(kit);
+  return { Ended, Failed, List, Menu, Newest, Other, Ratings, Why, fill, giveWay, css, words };
+}

@@ -1,0 +1,96 @@
+// Opens every page and state in a busy office and takes its picture, light and dark, at three widths: for people to look
+// at. Complaints of axe and of the browser go to standard error.
+//
+//   node web/test-dashboard/look.mjs FOLDER [PART OF A NAME]
+//   node web/test-dashboard/look.mjs --docs     only those that the documents show, to where they lie
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { newPage, shows, startBrowser } from "../test-demo/stage.mjs";
+import { ADA, Office, accessible, fits } from "./office.mjs";
+import { fill } from "./busy.mjs";
+
+const forDocs = process.argv[2] === "--docs";
+const folder = forDocs ? fileURLToPath(new URL("../../docs/pictures/dashboard", import.meta.url)) : (process.argv[2] ?? "pictures");
+/** What the documents show. */
+const SHOWN = ["story-1440-light", "story-1440-dark", "held-320-light", "inbox-320-dark", "flow-1440-light", "flow-1440-dark", "customer-1440-light", "events-1440-light", "playbook-1440-light", "setup-1440-light", "palette-1440-light"];
+const wanted = (name) => (forDocs ? SHOWN.includes(name) : name.includes(process.argv[3] ?? ""));
+mkdirSync(folder, { recursive: true });
+const office = await Office.open();
+const browser = await startBrowser();
+const complaints = [];
+
+const press = async (page, keys) => {
+  await page.keyboard.down("Control");
+  await page.keyboard.press(keys);
+  await page.keyboard.up("Control");
+};
+
+/** What pages show only when somebody does something: where, and how to get there; false where the width has none. */
+const states = {
+  palette: ["conversation", async (page) => {
+    await press(page, "k");
+    await page.keyboard.type("an");
+    await shows(page, "#picker-list", "Ana Duarte");
+  }],
+  picker: ["held", async (page) => {
+    await page.click("#saved");
+    await shows(page, "#picker-list", "Refund");
+  }],
+  keys: ["inbox", async (page) => await page.keyboard.press("?")],
+  menu: ["held", async (page) => await page.click("#hand summary")],
+  drawer: ["conversation", async (page) => {
+    if (page.viewport().width > 1180) return false;
+    await page.click(".top .drawer");
+  }],
+  numbers: ["flow", async (page) => await page.click(".numbers summary")],
+  reply: ["replies", async (page) => await page.click(".replies summary")],
+  away: ["conversation", async (page) => await page.$eval("#away", (notice) => { notice.hidden = false; })],
+};
+
+async function judge(page, name) {
+  for (const check of [accessible, fits]) {
+    try {
+      await check(page, name);
+    } catch (error) {
+      console.error(`${name}: ${error.message}\n${(error.actual ?? []).join?.("\n") ?? ""}`);
+    }
+  }
+}
+
+try {
+  const { pages } = await fill(office, browser, complaints);
+  for (const width of [1440, 768, 320]) {
+    const page = await office.operator(browser, ADA, complaints, { width, height: width === 1440 ? 900 : 800 });
+    for (const theme of ["light", "dark"]) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
+      for (const [name, path] of Object.entries(pages)) {
+        const picture = `${name}-${width}-${theme}`;
+        if (!wanted(picture)) continue;
+        await page.goto(`${office.address}/operator/${path}`);
+        await page.screenshot({ path: join(folder, `${picture}.png`) });
+        await judge(page, picture);
+      }
+      for (const [name, [path, reach]] of Object.entries(states)) {
+        const picture = `${name}-${width}-${theme}`;
+        if (!wanted(picture)) continue;
+        await page.goto(`${office.address}/operator/${pages[path]}`);
+        if ((await reach(page)) === false) continue;
+        await page.screenshot({ path: join(folder, `${picture}.png`) });
+        await judge(page, picture);
+      }
+    }
+    await page.close();
+    if (forDocs) continue;
+    const stranger = await newPage(browser, [office.address], complaints, { width, height: 800 });
+    await stranger.goto(`${office.address}/operator/`);
+    await stranger.screenshot({ path: join(folder, `sign-in-${width}-light.png`) });
+    await judge(stranger, `sign-in ${width}`);
+    await stranger.close();
+  }
+} finally {
+  await browser.close();
+  await office.close();
+}
+for (const complaint of new Set(complaints)) console.error(complaint);
