@@ -191,7 +191,7 @@ async fn what_a_batch_shares_counts_for_each_of_its_items() {
     };
     let (status, answer) = door.send(batch(2, 70_000)).await;
     assert_eq!((status, &answer["accepted"]), (200, &json!(0)), "each would be larger than an event may be");
-    assert_eq!(answer["results"][1]["error"]["code"], "too-large", "{answer}");
+    assert_eq!(answer["results"][1]["error"]["type"], "/problems/too-large", "{answer}");
     let (status, answer) = door.send(batch(1_000, 30_000)).await;
     assert_eq!((status, &answer["pointer"]), (413, &json!("/context")), "{answer}");
     let (status, answer) = door.send(batch(100, 30_000)).await;
