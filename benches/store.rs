@@ -14,6 +14,7 @@ const RUN: Duration = Duration::from_secs(5);
 fn input(partition: u16, key: u128) -> NewInput {
     NewInput {
         partition: Partition(partition),
+        actor: beckon::model::ids::ActorId::user("somebody"),
         payload: vec![b'x'; 400],
         // Spread like a hash.
         dedupe: Some(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()),
@@ -131,6 +132,7 @@ async fn main() {
         dedupe_keys: u64::MAX >> 12,
         dedupe: Millis::hours(24),
         dead: 100,
+        dead_a_customer: 50,
     };
     let prefix = format!("bench{}", std::process::id());
     let settings = Settings { url, prefix, partitions: PARTITIONS, min_replicas: 0, bounds };

@@ -1,8 +1,117 @@
 //! Metrics: every one of them as a function here. No ids in labels, and never what people wrote.
 
+use std::time::Duration;
+
 use metrics::{counter, gauge, histogram};
 
 use crate::model::time::Millis;
+
+/// What never happened is there all the same, as 0: an alert on it can be tried before it matters.
+pub fn begin() {
+    for name in ["beckon_dead_letters_total", "beckon_leases_lost_total", "beckon_deltas_dropped_total"] {
+        counter!(name).increment(0);
+    }
+    for name in ["beckon_inputs_decided_total", "beckon_inputs_ignored_total", "beckon_effects_total"] {
+        counter!(name).increment(0);
+    }
+    gauge!("beckon_sockets_open").set(0.0);
+}
+
+/// Events that came in by a door, by what became of them.
+pub fn events(door: &'static str, status: &'static str, count: u64) {
+    counter!("beckon_events_total", "door" => door, "status" => status).increment(count);
+}
+
+/// A request was answered.
+pub fn request(route: String, status: u16) {
+    counter!("beckon_http_requests_total", "route" => route, "status" => status.to_string()).increment(1);
+}
+
+/// A webhook was not accepted.
+pub fn hook_refused(source: &str) {
+    counter!("beckon_hooks_refused_total", "source" => source.to_owned()).increment(1);
+}
+
+/// A socket was refused before it was one.
+pub fn chat_refused(code: &str) {
+    counter!("beckon_chat_refused_total", "code" => code.to_owned()).increment(1);
+}
+
+/// The server closed a socket.
+pub fn chat_closed(code: u16) {
+    counter!("beckon_chat_closed_total", "code" => code.to_string()).increment(1);
+}
+
+/// Words under way did not reach a socket that is slow, or missed some; the entry says them all.
+pub fn deltas_dropped(count: usize) {
+    counter!("beckon_deltas_dropped_total").increment(count as u64);
+}
+
+/// How long appending took, with the disk or the server.
+pub fn append_took(took: Duration) {
+    histogram!("beckon_append_seconds").record(took.as_secs_f64());
+}
+
+/// How long deciding a batch took.
+pub fn decide_took(took: Duration) {
+    histogram!("beckon_decide_seconds").record(took.as_secs_f64());
+}
+
+/// How long committing a batch took.
+pub fn commit_took(took: Duration) {
+    histogram!("beckon_commit_seconds").record(took.as_secs_f64());
+}
+
+/// Somebody waits for a place at a model or an API; until it is dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    metric: &'static str,
+    label: &'static str,
+    name: String,
+}
+
+impl Waiting {
+    /// At a model.
+    pub fn at_model(model: &str) -> Waiting {
+        Waiting::begin("beckon_model_waiting", "model", model)
+    }
+
+    /// At an API.
+    pub fn at_adapter(adapter: &str) -> Waiting {
+        Waiting::begin("beckon_adapter_waiting", "adapter", adapter)
+    }
+
+    fn begin(metric: &'static str, label: &'static str, name: &str) -> Waiting {
+        gauge!(metric, label => name.to_owned()).increment(1.0);
+        Waiting { metric, label, name: name.to_owned() }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        gauge!(self.metric, self.label => self.name.clone()).decrement(1.0);
+    }
+}
+
+/// Whether an API is left alone, for it failed several times in a row.
+pub fn breaker(adapter: &str, open: bool) {
+    gauge!("beckon_adapter_open", "adapter" => adapter.to_owned()).set(if open { 1.0 } else { 0.0 });
+}
+
+/// How long the record has been behind.
+pub fn projector_lag(lag: Millis) {
+    gauge!("beckon_projector_lag_seconds").set(lag.0 as f64 / 1_000.0);
+}
+
+/// The fullest partition, as a share of its bound.
+pub fn fullest(bound: &'static str, is: u64, most: u64) {
+    gauge!("beckon_fullest_partition", "bound" => bound).set(is as f64 / most.max(1) as f64);
+}
+
+/// Dedupe keys that are kept.
+pub fn dedupe_keys(keys: u64) {
+    gauge!("beckon_dedupe_keys").set(keys as f64);
+}
 
 /// Inputs decided, and how many of them changed nothing.
 pub fn decided(inputs: usize, ignored: usize) {
@@ -52,6 +161,6 @@ pub fn sockets(open: usize) {
 }
 
 /// How long an effect took, by kind.
-pub fn effect_took(kind: &'static str, took: std::time::Duration) {
+pub fn effect_took(kind: &'static str, took: Duration) {
     histogram!("beckon_effect_seconds", "kind" => kind).record(took.as_secs_f64());
 }

@@ -46,6 +46,11 @@ impl Breaker {
         Some(Pass { breaker: self, trial, told: false })
     }
 
+    /// Whether the API is left alone.
+    pub fn is_open(&self) -> bool {
+        self.state().failures >= FAILURES
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

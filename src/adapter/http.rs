@@ -196,10 +196,15 @@ impl Adapter for HttpAdapter {
             Err(why) => return CallOutcome::Failed(why),
         };
         let held_back = |why: &str| End::NotSent(why.to_owned()).outcome(operation.writes);
-        let Some(pass) = self.breaker.pass(Instant::now()) else {
+        let pass = self.breaker.pass(Instant::now());
+        crate::telemetry::breaker(&self.name, self.breaker.is_open());
+        let Some(pass) = pass else {
             return held_back("the API failed several times in a row and is left alone for a moment");
         };
-        let Ok(Ok(_place)) = timeout_at(deadline, self.places.acquire()).await else {
+        let waiting = crate::telemetry::Waiting::at_adapter(&self.name);
+        let place = timeout_at(deadline, self.places.acquire()).await;
+        drop(waiting);
+        let Ok(Ok(_place)) = place else {
             return held_back("too many calls are under way");
         };
         let late = |what| format!("{what} within {}", operation.timeout);
@@ -213,6 +218,7 @@ impl Adapter for HttpAdapter {
             },
         };
         pass.went(!end.is_trouble(), Instant::now());
+        crate::telemetry::breaker(&self.name, self.breaker.is_open());
         if end.is_trouble() {
             tracing::warn!(adapter = self.name, operation = operation.name, ?end, "a call of an API failed");
         }

@@ -113,6 +113,7 @@ pub struct Running {
 pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&setup.data)
         .with_context(|| format!("the data folder {} cannot be made", setup.data.display()))?;
+    crate::telemetry::begin();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = store::open(&setup.store, &setup.data).await?;
     let survives = told(&store.survives().await?);
@@ -122,7 +123,7 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         Arc::clone(&store),
         Arc::new(|files| catalog::compile(files, None).map_err(|mistakes| workspace::listed(&mistakes))),
     );
-    let first = workspace::put_in_force(&*store, &setup.workspace, &adapters).await?;
+    let (first, seen) = workspace::put_in_force(&*store, &setup.workspace, &adapters).await?;
     // Before anything is accepted: the first event is judged by the files that this server was started with.
     Inbox::new(Arc::clone(&store)).announce(&first).await?;
     let in_force = watch::Sender::new(InForce::default());
@@ -151,11 +152,17 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
     )?;
     let mut lasting = vec![
         tokio::spawn(projection::run(Arc::clone(&store), record.clone(), Arc::clone(&behind), last.clone())),
-        tokio::spawn(projection::measure(Arc::clone(&store), Arc::clone(&clock), chat.clone(), last.clone())),
+        tokio::spawn(projection::measure(
+            Arc::clone(&store),
+            setup.store.bounds,
+            Arc::clone(&behind),
+            Arc::clone(&clock),
+            last.clone(),
+        )),
         tokio::spawn(workspace::follow(shelf.clone(), in_force.subscribe(), catalogs.clone(), last.clone())),
     ];
     if let Workspace::Folder(_) = &setup.workspace {
-        let watching = workspace::watch(Arc::clone(&store), setup.workspace.clone(), adapters, last.clone());
+        let watching = workspace::watch(Arc::clone(&store), setup.workspace.clone(), adapters, seen, last.clone());
         lasting.push(tokio::spawn(watching));
     }
 

@@ -83,7 +83,7 @@ impl Playbooks for InForcePlaybooks {
                 return Err(format!("There is no playbook `{name}`."));
             }
             let paused = state == PlaybookState::Paused;
-            set_paused(&*self.store, &[name], paused).await.map(drop).map_err(|problem| problem.to_string())
+            set_paused(&self.store, &[name], paused).await.map(drop).map_err(|problem| problem.to_string())
         })
     }
 

@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::engine::projector::{Behind, Projector};
-use crate::http::chat::Chat;
 use crate::model::ids::Partition;
 use crate::model::time::Millis;
 use crate::record::Record;
-use crate::store::Store;
+use crate::store::{Bounds, Fill, Store};
+use crate::telemetry;
 
 /// How long to wait after the record did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -27,8 +27,8 @@ pub async fn run(store: Arc<dyn Store>, record: Record, behind: Arc<Behind>, sto
         let taken = behind.take();
         let partitions: Vec<Partition> = taken.iter().map(|(partition, _)| *partition).collect();
         let failed = copy(&projector, partitions).await;
-        for (partition, since) in taken.iter().filter(|(partition, _)| failed.contains(partition)) {
-            behind.add(*partition, *since);
+        for (partition, _) in &taken {
+            behind.ended(*partition, failed.contains(partition));
         }
         if stopping {
             return;
@@ -74,18 +74,32 @@ async fn copy(projector: &Projector, mut partitions: Vec<Partition>) -> Vec<Part
 }
 
 /// Sets the gauges of every stage, every few seconds.
-pub async fn measure(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chat: Chat, stop: CancellationToken) {
+pub async fn measure(
+    store: Arc<dyn Store>,
+    bounds: Bounds,
+    behind: Arc<Behind>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
     let mut every = tokio::time::interval(MEASURE);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = every.tick() => {}
         }
-        crate::telemetry::sockets(chat.registry().open());
+        telemetry::projector_lag(behind.lag(clock.now()));
+        if let Ok(keys) = store.dedupe_keys().await {
+            telemetry::dedupe_keys(keys);
+        }
         let Ok(fill) = store.fill().await else { continue };
-        let sum = |count: fn(&crate::store::Fill) -> u64| fill.values().map(count).sum();
+        let sum = |count: fn(&Fill) -> u64| fill.values().map(count).sum();
+        let most = |count: fn(&Fill) -> u64| fill.values().map(count).max().unwrap_or_default();
         let oldest = fill.values().filter_map(|fill| fill.oldest_undecided).min();
         let age = oldest.map_or(Millis(0), |oldest| clock.now().since(oldest));
-        crate::telemetry::fill(sum(|f| f.undecided), age, sum(|f| f.effects), sum(|f| f.journal), sum(|f| f.dead));
+        telemetry::fill(sum(|f| f.undecided), age, sum(|f| f.effects), sum(|f| f.journal), sum(|f| f.dead));
+        telemetry::fullest("inbox", most(|f| f.undecided), bounds.inbox);
+        telemetry::fullest("effects", most(|f| f.effects), bounds.effects);
+        telemetry::fullest("journal", most(|f| f.journal), bounds.journal);
+        telemetry::fullest("dead", most(|f| f.dead), bounds.dead);
     }
 }

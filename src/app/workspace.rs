@@ -47,14 +47,23 @@ impl Workspace {
     }
 }
 
+/// What tells one state of a workspace from another: the hash of its files, or why they cannot be read.
+fn fingerprint(read: &Result<Files, Vec<Mistake>>) -> String {
+    read.as_ref().map_or_else(|mistakes| listed(mistakes), catalog::hash)
+}
+
+fn compiled(read: Result<Files, Vec<Mistake>>, adapters: Option<&BTreeSet<String>>) -> Result<Compiled, Vec<Mistake>> {
+    let files = read?;
+    let catalog = catalog::compile(&files, adapters)?;
+    Ok(Compiled { files, catalog })
+}
+
 /// Reads and compiles a workspace.
 ///
 /// # Errors
 /// Every mistake of every file.
 pub fn compile(workspace: &Workspace, adapters: Option<&BTreeSet<String>>) -> Result<Compiled, Vec<Mistake>> {
-    let files = workspace.read()?;
-    let catalog = catalog::compile(&files, adapters)?;
-    Ok(Compiled { files, catalog })
+    compiled(workspace.read(), adapters)
 }
 
 /// Mistakes as people read them.
@@ -62,8 +71,11 @@ pub fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
+/// A fingerprint of the files that were looked at last.
+pub struct Seen(Option<String>);
+
 /// Puts the workspace in force, at start. Where it has mistakes, what is in force already stays; where nothing is, the
-/// server does not start.
+/// server does not start. Answers what is in force, and what was seen: [`watch`] goes on from there.
 ///
 /// # Errors
 /// The mistakes, or the store's.
@@ -71,9 +83,11 @@ pub async fn put_in_force(
     store: &dyn Store,
     workspace: &Workspace,
     adapters: &BTreeSet<String>,
-) -> anyhow::Result<InForce> {
-    match compile(workspace, Some(adapters)) {
-        Ok(compiled) => Ok(set(store, &compiled).await?),
+) -> anyhow::Result<(InForce, Seen)> {
+    let read = workspace.read();
+    let seen = Seen(Some(fingerprint(&read)));
+    match compiled(read, Some(adapters)) {
+        Ok(compiled) => Ok((set(store, &compiled).await?, seen)),
         Err(mistakes) => {
             let in_force = store.in_force().await?;
             if in_force.revision == 0 {
@@ -84,7 +98,7 @@ pub async fn put_in_force(
                 "the workspace has mistakes; the last good catalog stays in force"
             );
             eprintln!("{}", listed(&mistakes));
-            Ok(in_force)
+            Ok((in_force, seen))
         }
     }
 }
@@ -107,8 +121,15 @@ async fn set(store: &dyn Store, compiled: &Compiled) -> Result<InForce, StoreErr
     Err(StoreError::Away("other nodes keep changing what is in force".to_owned()))
 }
 
-/// Looks at the folder every second, and at once on SIGHUP. A broken file never replaces a good catalog.
-pub async fn watch(store: Arc<dyn Store>, workspace: Workspace, adapters: BTreeSet<String>, stop: CancellationToken) {
+/// Looks at the folder every second, and at once on SIGHUP. A broken file never replaces a good catalog. `seen` is what
+/// was put in force at start: a file that changed since, however soon, is a change.
+pub async fn watch(
+    store: Arc<dyn Store>,
+    workspace: Workspace,
+    adapters: BTreeSet<String>,
+    Seen(mut seen): Seen,
+    stop: CancellationToken,
+) {
     let mut hangup = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(problem) => {
@@ -116,7 +137,6 @@ pub async fn watch(store: Arc<dyn Store>, workspace: Workspace, adapters: BTreeS
             return;
         }
     };
-    let mut seen = workspace.read().map(|files| catalog::hash(&files)).ok();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -128,15 +148,11 @@ pub async fn watch(store: Arc<dyn Store>, workspace: Workspace, adapters: BTreeS
             tokio::task::spawn_blocking(move || workspace.read()).await
         };
         let Ok(read) = reading else { continue };
-        let hash = read.as_ref().map_or_else(|mistakes| listed(mistakes), catalog::hash);
+        let hash = fingerprint(&read);
         if seen.as_ref() == Some(&hash) {
             continue;
         }
-        let compiled = read.and_then(|files| {
-            let catalog = catalog::compile(&files, Some(&adapters))?;
-            Ok(Compiled { files, catalog })
-        });
-        match compiled {
+        match compiled(read, Some(&adapters)) {
             Ok(compiled) => match set(&*store, &compiled).await {
                 Ok(_) => seen = Some(hash),
                 Err(problem) => tracing::warn!(error = %problem, "the new catalog waits for the store"),
@@ -157,11 +173,14 @@ pub async fn follow(
     catalogs: watch::Sender<Catalogs>,
     stop: CancellationToken,
 ) {
+    let mut again = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             changed = in_force.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK), if again => {}
         }
+        again = false;
         let newest = in_force.borrow_and_update().clone();
         match shelf.get(&newest.hash).await {
             Ok(Some(catalog)) => {
@@ -169,7 +188,10 @@ pub async fn follow(
                 catalogs.send_replace(Catalogs { in_force: newest, by_hash });
             }
             Ok(None) => tracing::error!(catalog.hash = %newest.hash, "this node cannot load the catalog in force"),
-            Err(problem) => tracing::warn!(error = %problem, "the catalog in force could not be read yet"),
+            Err(problem) => {
+                again = true;
+                tracing::warn!(error = %problem, "the catalog in force could not be read yet");
+            }
         }
     }
 }

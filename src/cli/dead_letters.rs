@@ -36,8 +36,7 @@ pub enum Act {
 pub async fn run(act: &Act, client: &Client) -> anyhow::Result<bool> {
     match act {
         Act::List => {
-            let list = client.get("/v1/dead-letters").await?;
-            let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            let items = all(client).await?;
             if items.is_empty() {
                 println!("there are no dead letters");
                 return Ok(true);
@@ -66,4 +65,18 @@ pub async fn run(act: &Act, client: &Client) -> anyhow::Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// All of them, page by page.
+async fn all(client: &Client) -> anyhow::Result<Vec<Value>> {
+    let mut items = Vec::new();
+    let mut path = "/v1/dead-letters".to_owned();
+    loop {
+        let page = client.get(&path).await?;
+        items.extend(page.get("items").and_then(Value::as_array).cloned().unwrap_or_default());
+        match page.get("cursor").and_then(Value::as_str) {
+            Some(cursor) => path = format!("/v1/dead-letters?cursor={cursor}"),
+            None => return Ok(items),
+        }
+    }
 }

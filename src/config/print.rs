@@ -134,6 +134,7 @@ fn store(config: &Config) -> Value {
     section.number("effects", store.bounds.effects);
     section.number("journal", store.bounds.journal);
     section.number("dead", store.bounds.dead);
+    section.number("dead_a_customer", store.bounds.dead_a_customer);
     section.done()
 }
 

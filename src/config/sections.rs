@@ -43,8 +43,19 @@ pub const CHAT: &[&str] = &[
     "spread",
 ];
 /// Keys of `[store]`.
-pub const STORE: &[&str] =
-    &["url", "prefix", "partitions", "min_replicas", "dedupe", "dedupe_keys", "inbox", "effects", "journal", "dead"];
+pub const STORE: &[&str] = &[
+    "url",
+    "prefix",
+    "partitions",
+    "min_replicas",
+    "dedupe",
+    "dedupe_keys",
+    "inbox",
+    "effects",
+    "journal",
+    "dead",
+    "dead_a_customer",
+];
 /// Keys of `[record]`.
 pub const RECORD: &[&str] = &["url"];
 /// Keys of `[[model]]`.
@@ -187,6 +198,7 @@ pub fn store(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<store::Set
     let mut number = |key, most| reading.number(&section, key, 1, most).unwrap_or_default();
     let (inbox, effects) = (number("inbox", 100_000_000), number("effects", 10_000_000));
     let (journal, dead) = (number("journal", 100_000_000), number("dead", 10_000_000));
+    let dead_a_customer = number("dead_a_customer", 10_000_000);
     let dedupe_keys = number("dedupe_keys", 100_000_000_000);
     let dedupe = span(reading, &section, "dedupe", Millis::minutes(1), Millis::hours(24 * 30));
     Some(store::Settings {
@@ -194,7 +206,7 @@ pub fn store(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<store::Set
         prefix,
         partitions: u16::try_from(partitions).unwrap_or_default(),
         min_replicas: u32::try_from(replicas).unwrap_or_default(),
-        bounds: store::Bounds { inbox, effects, journal, dedupe_keys, dedupe, dead },
+        bounds: store::Bounds { inbox, effects, journal, dedupe_keys, dedupe, dead, dead_a_customer },
     })
 }
 

@@ -401,19 +401,8 @@ impl Job {
             return Some(Leave::Not(CallOutcome::Failed("it did not leave within 10 minutes".to_owned())));
         }
         let started = self.patiently(|| self.store.start(self.partition, self.epoch, &pending.key)).await;
-        match started {
-            Started::Now => Some(Leave::Now),
-            Started::Before(_, at) => {
-                let repeatable = operation.idempotency_header.is_some() && now.since(at) <= REPEATABLE;
-                Some(if repeatable {
-                    Leave::Again
-                } else {
-                    let problem = "its sender ended before the answer came".to_owned();
-                    Leave::Not(CallOutcome::Unknown(problem))
-                })
-            }
-            Started::Gone | Started::Lost => None,
-        }
+        let repeatable = |at| operation.idempotency_header.is_some() && now.since(at) <= REPEATABLE;
+        may_leave(started, pending.started, self.epoch, repeatable)
     }
 
     async fn operation(&self, asked: &Asked<'_>) -> Result<Arc<Operation>, String> {
@@ -456,6 +445,27 @@ impl Job {
                 }
             }
         }
+    }
+}
+
+/// Whether a write may leave, by what marking it as started answered; `before`: its mark as this task found it. None: it is
+/// nobody's to send any more.
+fn may_leave(
+    started: Started,
+    before: Option<(u64, Ms)>,
+    epoch: u64,
+    repeatable: impl FnOnce(Ms) -> bool,
+) -> Option<Leave> {
+    match started {
+        Started::Now => Some(Leave::Now),
+        // An effect has one task under an epoch. It found no mark, so this one is its own, of a try whose answer was lost:
+        // nothing has left yet.
+        Started::Before(by, _) if by == epoch && before.is_none() => Some(Leave::Now),
+        Started::Before(_, at) if repeatable(at) => Some(Leave::Again),
+        Started::Before(..) => {
+            Some(Leave::Not(CallOutcome::Unknown("its sender ended before the answer came".to_owned())))
+        }
+        Started::Gone | Started::Lost => None,
     }
 }
 
@@ -503,8 +513,32 @@ struct Asked<'a> {
 }
 
 /// Whether a write may leave.
+#[derive(Debug, PartialEq)]
 enum Leave {
     Now,
     Again,
     Not(CallOutcome),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_ones_own_is_no_dead_sender() {
+        let (epoch, at) = (7, Ms(1_000));
+        let leave = |started, before, repeatable| may_leave(started, before, epoch, |_| repeatable);
+        for repeatable in [false, true] {
+            assert_eq!(leave(Started::Now, None, repeatable), Some(Leave::Now));
+            let own = leave(Started::Before(epoch, at), None, repeatable);
+            assert_eq!(own, Some(Leave::Now), "only the answer to the mark was lost");
+            assert_eq!(leave(Started::Gone, None, repeatable), None);
+            assert_eq!(leave(Started::Lost, None, repeatable), None);
+        }
+        let others = [(Started::Before(6, at), None), (Started::Before(6, at), Some((6, at)))];
+        for (started, before) in others.into_iter().chain([(Started::Before(epoch, at), Some((epoch, at)))]) {
+            assert_eq!(leave(started, before, true), Some(Leave::Again));
+            assert!(matches!(leave(started, before, false), Some(Leave::Not(CallOutcome::Unknown(_)))));
+        }
+    }
 }

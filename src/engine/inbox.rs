@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::model::decision::Answer;
 use crate::model::entry::Logged;
 use crate::model::event::Event;
@@ -35,11 +37,12 @@ impl Inbox {
         Inbox { store }
     }
 
-    /// Appends events; answers in order: Beckon's id, and whether it is new.
+    /// Appends events; answers in order: Beckon's id, and whether it is new; none where its customer's inputs cannot be
+    /// processed, and its dead letters come first.
     ///
     /// # Errors
     /// The store's: nothing may be told as accepted then, and sending all again is safe.
-    pub async fn events(&self, events: Vec<Event>) -> Result<Vec<(EventId, bool)>, StoreError> {
+    pub async fn events(&self, events: Vec<Event>) -> Result<Vec<Option<(EventId, bool)>>, StoreError> {
         let secret = self.store.dedupe_secret();
         let inputs: Vec<NewInput> = events
             .into_iter()
@@ -50,12 +53,18 @@ impl Inbox {
             })
             .collect();
         let partitions: Vec<Partition> = inputs.iter().map(|input| input.partition).collect();
-        let appended = self.store.append(inputs).await?;
-        Ok(partitions
-            .into_iter()
-            .zip(appended)
-            .map(|(partition, Appended { pos, fresh })| (EventId { partition, pos }, fresh))
-            .collect())
+        let begun = Instant::now();
+        let answer = self.store.append(inputs).await;
+        crate::telemetry::append_took(begun.elapsed());
+        let appended: Vec<Option<Appended>> = match answer {
+            Ok(appended) => appended.into_iter().map(Some).collect(),
+            Err(StoreError::Quarantined(appended)) => appended,
+            Err(problem) => return Err(problem),
+        };
+        let told = |(partition, appended): (Partition, Option<Appended>)| {
+            appended.map(|Appended { pos, fresh }| (EventId { partition, pos }, fresh))
+        };
+        Ok(partitions.into_iter().zip(appended).map(told).collect())
     }
 
     /// Appends what is in force to every partition that does not hold it yet: whatever is appended after this is judged
@@ -66,8 +75,11 @@ impl Inbox {
     pub async fn announce(&self, in_force: &InForce) -> Result<(), StoreError> {
         let own = ActorId::of_partition();
         let mut inputs = Vec::new();
-        for partition in (0..self.store.partitions()).map(Partition) {
-            let held = self.store.load(partition, std::slice::from_ref(&own)).await?;
+        let partitions: Vec<Partition> = (0..self.store.partitions()).map(Partition).collect();
+        // Together: one after another would be as many round trips as there are partitions.
+        let loads = partitions.iter().map(|partition| self.store.load(*partition, std::slice::from_ref(&own)));
+        let loaded = futures_util::future::try_join_all(loads).await?;
+        for (partition, held) in partitions.into_iter().zip(loaded) {
             let held = held.into_iter().flatten().next();
             let held: InForce = held.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
             if held.revision < in_force.revision {
@@ -96,7 +108,10 @@ impl Inbox {
     async fn push(&self, actor: &ActorId, body: Body, bounded: bool) -> Result<EventId, StoreError> {
         let partition = actor.partition(self.store.partitions());
         let input = new_input(partition, To::Actor(actor.clone()), body, None, bounded);
-        let appended = self.store.append(vec![input]).await?;
+        let begun = Instant::now();
+        let appended = self.store.append(vec![input]).await;
+        crate::telemetry::append_took(begun.elapsed());
+        let appended = appended?;
         match appended.first() {
             Some(Appended { pos, .. }) => Ok(EventId { partition, pos: *pos }),
             None => Err(StoreError::Corrupt("an append without an answer".to_owned())),
@@ -142,9 +157,13 @@ impl Inbox {
 
 /// An input in its stored form.
 pub fn new_input(partition: Partition, to: To, body: Body, dedupe: Option<DedupeKey>, bounded: bool) -> NewInput {
+    let actor = match &to {
+        To::Actor(actor) => actor.clone(),
+        To::Partition => ActorId::of_partition(),
+    };
     // Writing JSON to memory fails only on maps with keys that are no text; there are none.
     let payload = serde_json::to_vec(&Envelope { to, body }).unwrap_or_default();
-    NewInput { partition, payload, dedupe, bounded }
+    NewInput { partition, actor, payload, dedupe, bounded }
 }
 
 /// A keyed hash of source, id and customer: SipHash-2-4-128 under the store's own secret, so that nobody can make

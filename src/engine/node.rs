@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -70,8 +72,29 @@ pub struct Parts {
 /// One partition's tasks, from the node's side.
 struct Held {
     epoch: u64,
+    task: Id,
     wake: Arc<Notify>,
     stop: CancellationToken,
+}
+
+/// The partitions that a node holds, and their owners' tasks.
+#[derive(Default)]
+struct Holding {
+    held: BTreeMap<Partition, Held>,
+    tasks: JoinSet<()>,
+}
+
+/// What one look at the store came to.
+#[derive(Default)]
+struct Looked {
+    /// This node's partitions; none where the store did not say.
+    share: Option<BTreeSet<Partition>>,
+    /// Leases that are another's now, by their epochs.
+    lost: Vec<(Partition, u64)>,
+    /// Leases that were taken.
+    taken: Vec<(Partition, Lease)>,
+    /// Whether every lease was asked for again, where that was due.
+    renewed: bool,
 }
 
 /// Runs until `stop`; then gives every lease back, cleanly.
@@ -80,83 +103,160 @@ struct Held {
 /// The store's, where it cannot even be listened to at the start.
 pub async fn run(parts: Parts, stop: CancellationToken) -> Result<(), StoreError> {
     let mut wakes = parts.store.wakes().await?;
-    let mut held: BTreeMap<Partition, Held> = BTreeMap::new();
-    let mut tasks: JoinSet<Partition> = JoinSet::new();
+    let mut holding = Holding::default();
     let mut round = tokio::time::interval(ROUND);
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut renewed = Instant::now();
+    // A store that is slow to answer holds up no wake.
+    let mut looking: Option<BoxFuture<'static, Looked>> = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(partition) = wakes.recv() => {
-                if let Some(held) = held.get(&partition) {
-                    held.wake.notify_one();
-                }
-            }
-            Some(ended) = tasks.join_next() => {
-                // Its lease was lost, or it failed: taken again in a later round.
-                if let Ok(partition) = ended {
-                    held.remove(&partition);
-                }
-            }
-            _ = round.tick() => {
-                let due = renewed.elapsed() >= parts.settings.lease / 3;
-                if due {
+            Some(partition) = wakes.recv() => holding.wake(partition),
+            Some(ended) = holding.tasks.join_next_with_id() => holding.ended(ended),
+            looked = answer(&mut looking) => {
+                if looked.renewed {
                     renewed = Instant::now();
                 }
-                if let Err(problem) = look_after(&parts, &mut held, &mut tasks, due).await {
-                    tracing::warn!(error = %problem, "the store did not answer; leases are kept as long as they hold");
-                }
+                holding.apply(&parts, looked);
+            }
+            _ = round.tick(), if looking.is_none() => {
+                let due = renewed.elapsed() >= parts.settings.lease / 3;
+                looking = Some(look(parts.clone(), holding.epochs(), due).boxed());
             }
         }
     }
-    for held in held.values() {
+    if looking.is_some() {
+        // What it takes is given back like all else.
+        let looked = answer(&mut looking).await;
+        holding.apply(&parts, looked);
+    }
+    for held in holding.held.values() {
         held.stop.cancel();
     }
-    while tasks.join_next().await.is_some() {}
+    while holding.tasks.join_next().await.is_some() {}
     if let Err(problem) = parts.store.depart(&parts.name).await {
         tracing::debug!(error = %problem, "the node's heartbeat ends by itself");
     }
     Ok(())
 }
 
-/// Reads what is in force, renews leases, takes those that are this node's share, gives back those that are not.
-async fn look_after(
-    parts: &Parts,
-    held: &mut BTreeMap<Partition, Held>,
-    tasks: &mut JoinSet<Partition>,
-    renew: bool,
-) -> Result<(), StoreError> {
-    let in_force = parts.store.in_force().await?;
-    parts.in_force.send_if_modified(|known| {
-        let newer = in_force.revision > known.revision;
-        if newer {
-            *known = in_force;
+/// The end of the look under way; never, where there is none.
+async fn answer(looking: &mut Option<BoxFuture<'static, Looked>>) -> Looked {
+    match looking {
+        Some(under_way) => {
+            let looked = under_way.await;
+            *looking = None;
+            looked
         }
-        newer
+        None => std::future::pending().await,
+    }
+}
+
+impl Holding {
+    fn epochs(&self) -> BTreeMap<Partition, u64> {
+        self.held.iter().map(|(partition, held)| (*partition, held.epoch)).collect()
+    }
+
+    fn wake(&self, partition: Partition) {
+        if let Some(held) = self.held.get(&partition) {
+            held.wake.notify_one();
+        }
+    }
+
+    /// An owner ended: its lease was lost, it failed, or it panicked. Its partition is taken again in a later round.
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(problem) => {
+                tracing::error!(error = %problem, "an owner ended without a word; its partition is taken again");
+                problem.id()
+            }
+        };
+        self.held.retain(|_, held| held.task != task);
+    }
+
+    fn apply(&mut self, parts: &Parts, looked: Looked) {
+        for (partition, epoch) in looked.lost {
+            crate::telemetry::lease_lost();
+            if let Some(held) = self.held.get(&partition).filter(|held| held.epoch == epoch) {
+                held.stop.cancel();
+            }
+        }
+        if let Some(share) = looked.share {
+            self.held
+                .iter()
+                .filter(|(partition, _)| !share.contains(partition))
+                .for_each(|(_, held)| held.stop.cancel());
+        }
+        for (partition, lease) in looked.taken {
+            self.start(parts, partition, lease);
+        }
+    }
+
+    fn start(&mut self, parts: &Parts, partition: Partition, lease: Lease) {
+        let (epoch, wake, stop) = (lease.epoch, Arc::new(Notify::new()), CancellationToken::new());
+        let (parts, owner_wake, owner_stop) = (parts.clone(), Arc::clone(&wake), stop.clone());
+        let task = self.tasks.spawn(async move {
+            if let Err(problem) = own(&parts, partition, lease, &owner_wake, &owner_stop).await {
+                tracing::warn!(partition = partition.0, error = %problem, "a partition is given up and taken again");
+                tokio::time::sleep(ROUND).await;
+            }
+        });
+        self.held.insert(partition, Held { epoch, task: task.id(), wake, stop });
+    }
+}
+
+/// Reads what is in force, renews leases where that is due, and takes those that are this node's share; all at once, for
+/// one after another they would outlast the leases of a store that is slow.
+async fn look(parts: Parts, held: BTreeMap<Partition, u64>, renew: bool) -> Looked {
+    let renewals = held.iter().filter(|_| renew).map(|(partition, epoch)| async {
+        (*partition, *epoch, parts.store.renew(*partition, *epoch, parts.settings.lease).await)
     });
-    let share = share(parts).await?;
-    if renew {
-        for (partition, owned) in held.iter() {
-            if !parts.store.renew(*partition, owned.epoch, parts.settings.lease).await? {
-                crate::telemetry::lease_lost();
-                owned.stop.cancel();
+    let (in_force, share, renewals) = tokio::join!(parts.store.in_force(), share(&parts), join_all(renewals));
+    let mut looked = Looked { renewed: renew, ..Looked::default() };
+    for (partition, epoch, renewal) in renewals {
+        match renewal {
+            Ok(true) => {}
+            Ok(false) => looked.lost.push((partition, epoch)),
+            Err(problem) => {
+                looked.renewed = false;
+                tracing::warn!(partition = partition.0, error = %problem, "a lease could not be renewed yet");
             }
         }
     }
-    for (partition, owned) in held.iter() {
-        if !share.contains(partition) {
-            owned.stop.cancel();
+    match in_force {
+        Ok(in_force) => {
+            parts.in_force.send_if_modified(|known| {
+                let newer = in_force.revision > known.revision;
+                if newer {
+                    *known = in_force;
+                }
+                newer
+            });
+        }
+        Err(problem) => tracing::warn!(error = %problem, "what is in force could not be read"),
+    }
+    let share = match share {
+        Ok(share) => share,
+        Err(problem) => {
+            tracing::warn!(error = %problem, "the store did not answer; leases are kept as long as they hold");
+            return looked;
+        }
+    };
+    let missing = share.iter().filter(|partition| !held.contains_key(partition));
+    let leases = missing.map(|partition| async {
+        (*partition, parts.store.acquire(*partition, &parts.name, parts.settings.lease).await)
+    });
+    for (partition, lease) in join_all(leases).await {
+        match lease {
+            Ok(lease) => looked.taken.extend(lease.map(|lease| (partition, lease))),
+            // Where it was taken all the same, it is this node's own in the next round.
+            Err(problem) => tracing::warn!(partition = partition.0, error = %problem, "a lease could not be asked for"),
         }
     }
-    let missing: Vec<Partition> = share.into_iter().filter(|partition| !held.contains_key(partition)).collect();
-    let leases = missing.iter().map(|partition| parts.store.acquire(*partition, &parts.name, parts.settings.lease));
-    for (partition, lease) in missing.iter().zip(futures_util::future::try_join_all(leases).await?) {
-        if let Some(lease) = lease {
-            held.insert(*partition, start(parts, *partition, lease, tasks));
-        }
-    }
-    Ok(())
+    looked.share = Some(share);
+    looked
 }
 
 /// The partitions of this node: the highest hash of node and partition wins, so few move when nodes come and go.
@@ -171,20 +271,6 @@ async fn share(parts: &Parts) -> Result<BTreeSet<Partition>, StoreError> {
         nodes.iter().all(|node| *node == parts.name || weight(node, *partition) < own)
     });
     Ok(mine.map(Partition).collect())
-}
-
-fn start(parts: &Parts, partition: Partition, lease: Lease, tasks: &mut JoinSet<Partition>) -> Held {
-    let (epoch, wake, stop) = (lease.epoch, Arc::new(Notify::new()), CancellationToken::new());
-    let held = Held { epoch, wake: Arc::clone(&wake), stop: stop.clone() };
-    let parts = parts.clone();
-    tasks.spawn(async move {
-        if let Err(problem) = own(&parts, partition, lease, &wake, &stop).await {
-            tracing::warn!(partition = partition.0, error = %problem, "a partition is given up and taken again");
-            tokio::time::sleep(ROUND).await;
-        }
-        partition
-    });
-    held
 }
 
 /// Owns a partition until told to stop, or until the lease is lost.

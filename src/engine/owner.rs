@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::decide::decide;
 use super::inbox::{Inbox, new_input};
 use super::node::Settings;
@@ -17,7 +19,7 @@ use crate::model::ids::{ActorId, EventId, Partition, Pos};
 use crate::model::input::{Body, Envelope, InForce, Input, To};
 use crate::model::live::Live;
 use crate::model::time::Ms;
-use crate::store::{Batch, Channel, Committed, Lease, NewEntry, Store, StoreError, StoredInput};
+use crate::store::{Batch, Channel, Committed, Lease, NewDead, NewEntry, Store, StoreError, StoredInput};
 
 /// How often an input may be found half decided before it goes to dead letters undecided.
 const MAX_TRIES: u32 = 2;
@@ -140,13 +142,14 @@ impl Owner {
     /// The store's; nothing is lost then, and the same step may be taken again.
     pub async fn step(&mut self, newest: &InForce) -> Result<Worked, StoreError> {
         self.announce(newest).await?;
+        // Before the next batch, not when the inbox is empty: under load it never is.
+        if self.withdraw {
+            self.withdraw_paused().await?;
+        }
         let max = if self.singly_until.is_some() { 1 } else { self.settings.batch };
         let stored = self.store.read(self.partition, self.at, max).await?;
         if stored.is_empty() {
             self.singly_until = None;
-            if self.withdraw {
-                self.withdraw_paused().await?;
-            }
             return self.tick().await;
         }
         if let Some(until) = self.singly_until
@@ -186,9 +189,13 @@ impl Owner {
             })
             .collect();
         let mut unreadable = self.warm_up(inputs.iter().filter_map(|(_, read)| read.as_ref().ok())).await?;
+        let begun = Instant::now();
         for (stored, read) in inputs {
             match read {
-                Err(reason) => self.dead(&mut gathered, &stored, None, reason),
+                Err(reason) => {
+                    let actor = addressee(&stored.payload);
+                    self.dead(&mut gathered, &stored, actor, reason);
+                }
                 Ok(input) => {
                     if let To::Actor(actor) = &input.to
                         && let Some(reason) = unreadable.get(actor)
@@ -205,18 +212,23 @@ impl Owner {
             }
         }
         unreadable.clear();
+        crate::telemetry::decide_took(begun.elapsed());
         self.commit(from, to, gathered, count).await
     }
 
     async fn commit(&mut self, from: Pos, to: Pos, gathered: Gathered, count: usize) -> Result<Worked, StoreError> {
         let Gathered { mut batch, states, in_force, effects, ignored } = gathered;
+        let changed = in_force.is_some();
         batch.states.extend(in_force.map(|in_force| (ActorId::of_partition(), Some(encoded(&in_force)))));
         for (actor, state) in &states {
             batch.states.push((actor.clone(), state.as_ref().map(State::encode)));
             batch.due.push((actor.clone(), state.as_ref().and_then(State::due)));
         }
         let lines = u64::try_from(batch.journal.len()).unwrap_or(u64::MAX);
-        match self.store.commit(self.partition, self.epoch, from, to, batch).await? {
+        let begun = Instant::now();
+        let committed = self.store.commit(self.partition, self.epoch, from, to, batch).await?;
+        crate::telemetry::commit_took(begun.elapsed());
+        match committed {
             Committed::Lost => return Ok(Worked::Lost),
             Committed::Applied | Committed::Done => {}
         }
@@ -236,8 +248,12 @@ impl Owner {
                 None => self.warm.remove(&actor),
             };
         }
-        if self.warm.len() > self.settings.states {
+        let forgotten = self.warm.len() > self.settings.states;
+        if forgotten {
             self.warm.clear();
+        }
+        if forgotten || changed {
+            self.let_catalogs_go();
         }
         Ok(Worked::Decided(count))
     }
@@ -303,6 +319,8 @@ impl Owner {
                 Change::Erase => {
                     gathered.states.insert(actor.clone(), None);
                     batch.forget.extend(decision.retired.iter().copied());
+                    batch.dead.retain(|letter| letter.actor != *actor);
+                    batch.forget_dead.push(actor.clone());
                 }
             }
             for live in hints(&decision.entries, &decision.answers, &decision.dropped, erased) {
@@ -339,7 +357,9 @@ impl Owner {
             payload: serde_json::from_slice(&stored.payload)
                 .unwrap_or_else(|_| String::from_utf8_lossy(&stored.payload).into_owned().into()),
         };
-        gathered.batch.dead.push((stored.pos, encoded(&letter)));
+        let payload = encoded(&letter);
+        let concerned = letter.actor.unwrap_or_else(ActorId::of_partition);
+        gathered.batch.dead.push(NewDead { pos: stored.pos, actor: concerned, payload });
         let line = JournalLine { dead: true, ..blank_line(stored.pos, self.catalogs.in_force.revision, actor) };
         gathered.batch.journal.push(encoded(&line));
     }
@@ -373,6 +393,15 @@ impl Owner {
             }
         }
         Ok(unreadable)
+    }
+
+    /// Lets go of catalogs that are not in force and that no conversation in memory was opened under; a cold customer's
+    /// is fetched with its state.
+    fn let_catalogs_go(&mut self) {
+        let conversations = self.warm.values().flat_map(|state| state.conversations.values());
+        let used: BTreeSet<&str> = conversations.map(|conversation| conversation.catalog.as_str()).collect();
+        let in_force = &self.catalogs.in_force.hash;
+        self.catalogs.by_hash.retain(|hash, _| hash == in_force || used.contains(hash.as_str()));
     }
 
     async fn need(&mut self, hash: &str) -> Result<(), StoreError> {
@@ -411,6 +440,8 @@ impl Owner {
     ) -> Result<(), StoreError> {
         if in_force.revision > self.catalogs.in_force.revision {
             self.hold(in_force.clone()).await?;
+            // Somebody else announced it: once is enough.
+            self.announced = self.announced.max(in_force.revision);
             self.withdraw = !in_force.paused.is_empty();
             gathered.in_force = Some(in_force.clone());
         }
@@ -487,10 +518,7 @@ impl Owner {
     async fn bury(&mut self, stored: &StoredInput) -> Result<Worked, StoreError> {
         let mut gathered = Gathered::default();
         gathered.batch.journal_from = self.journal_n;
-        let actor = self.read_input(stored).ok().and_then(|input| match input.to {
-            To::Actor(actor) => Some(actor),
-            To::Partition => None,
-        });
+        let actor = addressee(&stored.payload);
         self.dead(&mut gathered, stored, actor, "it ended the process that decided it, more than once".to_owned());
         self.commit(self.at, stored.pos, gathered, 1).await
     }
@@ -509,6 +537,18 @@ async fn end_of(store: &dyn Store, partition: Partition, at: Pos) -> Result<Opti
                 end = Some(last.pos);
             }
         }
+    }
+}
+
+/// Whom an input concerns, though the rest of it may be of a newer build.
+fn addressee(payload: &[u8]) -> Option<ActorId> {
+    #[derive(serde::Deserialize)]
+    struct Addressed {
+        to: To,
+    }
+    match serde_json::from_slice(payload) {
+        Ok(Addressed { to: To::Actor(actor) }) => Some(actor),
+        Ok(Addressed { to: To::Partition }) | Err(_) => None,
     }
 }
 

@@ -28,22 +28,46 @@ pub struct Projector {
 /// Partitions whose journals have something new; bounded by their number.
 #[derive(Debug, Default)]
 pub struct Behind {
-    since: Mutex<BTreeMap<Partition, Ms>>,
+    since: Mutex<Since>,
     added: tokio::sync::Notify,
+}
+
+/// Since when each partition is behind. What is being copied is behind until its copy ends: one that hangs must not look
+/// like one that is done.
+#[derive(Debug, Default)]
+struct Since {
+    waiting: BTreeMap<Partition, Ms>,
+    copying: BTreeMap<Partition, Ms>,
 }
 
 impl Behind {
     /// A partition has new lines.
     pub fn add(&self, partition: Partition, now: Ms) {
-        self.held().entry(partition).or_insert(now);
+        self.held().waiting.entry(partition).or_insert(now);
         self.added.notify_one();
     }
 
-    /// Partitions that are behind now, longest first; each is this caller's to copy.
+    /// Partitions that are behind now, longest first; each is this caller's to copy, until it says how that [`ended`].
+    ///
+    /// [`ended`]: Behind::ended
     pub fn take(&self) -> Vec<(Partition, Ms)> {
-        let mut taken: Vec<(Partition, Ms)> = std::mem::take(&mut *self.held()).into_iter().collect();
+        let mut held = self.held();
+        let waiting = std::mem::take(&mut held.waiting);
+        let mut taken: Vec<(Partition, Ms)> = waiting.iter().map(|(partition, since)| (*partition, *since)).collect();
+        held.copying.extend(waiting);
+        drop(held);
         taken.sort_by_key(|(_, since)| *since);
         taken
+    }
+
+    /// A copy ended; one that failed waits again, since when it did.
+    pub fn ended(&self, partition: Partition, failed: bool) {
+        let mut held = self.held();
+        if let Some(since) = held.copying.remove(&partition)
+            && failed
+        {
+            held.waiting.insert(partition, since);
+        }
     }
 
     /// Waits until there is one.
@@ -53,10 +77,11 @@ impl Behind {
 
     /// How long the one that is behind longest has been so.
     pub fn lag(&self, now: Ms) -> Millis {
-        self.held().values().map(|since| now.since(*since)).max().unwrap_or_default()
+        let held = self.held();
+        held.waiting.values().chain(held.copying.values()).map(|since| now.since(*since)).max().unwrap_or_default()
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<Partition, Ms>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Since> {
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -206,5 +231,28 @@ fn before(pos: Pos) -> Pos {
     match pos.n.checked_sub(1) {
         Some(n) => Pos { ms: pos.ms, n },
         None => Pos { ms: pos.ms.saturating_sub(1), n: u32::MAX },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_being_copied_is_behind_until_its_copy_ends() {
+        let behind = Behind::default();
+        let (one, two) = (Partition(1), Partition(2));
+        behind.add(one, Ms(1_000));
+        behind.add(two, Ms(2_000));
+        assert_eq!(behind.take(), [(one, Ms(1_000)), (two, Ms(2_000))]);
+        assert_eq!(behind.lag(Ms(5_000)), Millis(4_000), "the copy hangs");
+        behind.ended(one, false);
+        assert_eq!(behind.lag(Ms(5_000)), Millis(3_000));
+        behind.add(two, Ms(4_500));
+        behind.ended(two, true);
+        assert_eq!(behind.lag(Ms(5_000)), Millis(3_000), "it waits again, since when it did");
+        assert_eq!(behind.take(), [(two, Ms(2_000))]);
+        behind.ended(two, false);
+        assert_eq!(behind.lag(Ms(5_000)), Millis(0));
     }
 }

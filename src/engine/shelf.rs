@@ -14,8 +14,25 @@ pub type Compile = Arc<dyn Fn(&Files) -> Result<Catalog, String> + Send + Sync>;
 pub struct Shelf {
     store: Arc<dyn Store>,
     compile: Compile,
-    held: Arc<Mutex<BTreeMap<String, Option<Arc<Catalog>>>>>,
+    held: Arc<Mutex<Held>>,
 }
+
+/// Invariant: at most [`MOST_IDLE`] catalogs that nobody uses are kept, so that a year of changed files costs no memory.
+#[derive(Default)]
+struct Held {
+    by_hash: BTreeMap<String, Slot>,
+    /// Counts what was asked for.
+    asked: u64,
+}
+
+struct Slot {
+    catalog: Option<Arc<Catalog>>,
+    /// When it was asked for last.
+    asked: u64,
+}
+
+/// Catalogs kept that nobody uses now: conversations that are read again ask for them one by one.
+const MOST_IDLE: usize = 8;
 
 impl Shelf {
     /// An empty shelf.
@@ -29,8 +46,8 @@ impl Shelf {
     /// # Errors
     /// The store's.
     pub async fn get(&self, hash: &str) -> Result<Option<Arc<Catalog>>, StoreError> {
-        if let Some(held) = self.held().get(hash) {
-            return Ok(held.clone());
+        if let Some(known) = self.held().find(hash) {
+            return Ok(known);
         }
         let Some(files) = self.store.catalog(hash).await? else { return Ok(None) };
         let catalog = match (self.compile)(&files) {
@@ -44,12 +61,39 @@ impl Shelf {
                 None
             }
         };
-        self.held().insert(hash.to_owned(), catalog.clone());
+        self.held().keep(hash, catalog.clone());
         Ok(catalog)
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<Arc<Catalog>>>> {
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
         // A panic while holding it leaves the map whole: inserts are atomic.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn find(&mut self, hash: &str) -> Option<Option<Arc<Catalog>>> {
+        self.asked += 1;
+        let slot = self.by_hash.get_mut(hash)?;
+        slot.asked = self.asked;
+        Some(slot.catalog.clone())
+    }
+
+    fn keep(&mut self, hash: &str, catalog: Option<Arc<Catalog>>) {
+        self.asked += 1;
+        self.by_hash.insert(hash.to_owned(), Slot { catalog, asked: self.asked });
+        // Owners and requests hold what they use; the shelf's own is one more.
+        let is_idle = |slot: &Slot| slot.catalog.as_ref().is_none_or(|catalog| Arc::strong_count(catalog) == 1);
+        let mut idle: Vec<(u64, String)> = self
+            .by_hash
+            .iter()
+            .filter(|(known, slot)| *known != hash && is_idle(slot))
+            .map(|(known, slot)| (slot.asked, known.clone()))
+            .collect();
+        idle.sort_unstable();
+        let over = idle.len().saturating_sub(MOST_IDLE);
+        for (_, known) in idle.into_iter().take(over) {
+            self.by_hash.remove(&known);
+        }
     }
 }

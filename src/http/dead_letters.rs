@@ -1,27 +1,41 @@
 //! `/v1/dead-letters`: inputs that could not be processed; look, send again, drop.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Parts;
 use super::keys::Right;
 use super::problem::{ApiError, Problem};
 use crate::model::decision::DeadLetter;
-use crate::model::ids::EventId;
+use crate::model::ids::{ActorId, EventId};
 use crate::store::{NewInput, StoredDead};
 
-/// The most that are listed.
+/// Letters of a page, where it is not said.
+const PAGE: usize = 200;
+
+/// The most letters of a page.
 const MOST: usize = 1_000;
+
+/// Which dead letters are meant.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Wanted {
+    /// Where to go on: the `cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 1000; 200 where it is not said.
+    limit: Option<usize>,
+}
 
 /// Dead letters, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeadLetterList {
     items: Vec<DeadLetterForm>,
-    /// Always null: the oldest are given at once.
+    /// Where to go on; null at the end.
     cursor: Option<String>,
 }
 
@@ -65,32 +79,40 @@ fn read(stored: &StoredDead) -> Result<DeadLetter, ApiError> {
     serde_json::from_slice(&stored.payload).map_err(ApiError::internal)
 }
 
-async fn all(parts: &Parts, headers: &HeaderMap) -> Result<Vec<StoredDead>, ApiError> {
-    parts.keys.authenticate_secret(headers, Right::Admin)?;
-    Ok(parts.store.dead(MOST).await?)
-}
-
 async fn one(parts: &Parts, headers: &HeaderMap, id: &str) -> Result<(EventId, DeadLetter), ApiError> {
+    parts.keys.authenticate_secret(headers, Right::Admin)?;
     let gone = || ApiError::not_found("There is no such dead letter.");
     let wanted: EventId = id.parse().map_err(|_| gone())?;
-    let found = all(parts, headers).await?;
-    let found = found.iter().find(|letter| letter.partition == wanted.partition && letter.pos == wanted.pos);
-    Ok((wanted, read(found.ok_or_else(gone)?)?))
+    let found = parts.store.dead_letter(wanted.partition, wanted.pos).await?;
+    Ok((wanted, read(&found.ok_or_else(gone)?)?))
 }
 
 /// Inputs that could not be processed, oldest first.
 #[utoipa::path(
-    get, path = "/v1/dead-letters", tag = "operation",
+    get, path = "/v1/dead-letters", tag = "operation", params(Wanted),
     responses(
-        (status = 200, description = "The oldest", body = DeadLetterList),
+        (status = 200, description = "A page of them", body = DeadLetterList),
+        (status = 400, description = "The query is wrong", body = Problem),
         (status = 403, description = "The key has not the right `admin`", body = Problem),
     ),
     security(("key" = []))
 )]
-pub async fn list(State(parts): State<Parts>, headers: HeaderMap) -> Result<Json<DeadLetterList>, ApiError> {
-    let stored = all(&parts, &headers).await?;
-    let items = stored.iter().map(|stored| Ok(form(read(stored)?, false))).collect::<Result<_, ApiError>>()?;
-    Ok(Json(DeadLetterList { items, cursor: None }))
+pub async fn list(
+    State(parts): State<Parts>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<DeadLetterList>, ApiError> {
+    parts.keys.authenticate_secret(&headers, Right::Admin)?;
+    let Query(wanted) = wanted?;
+    let unknown = |_| ApiError::invalid("query cursor", "`cursor` is that of a page before.");
+    let after: Option<EventId> = wanted.cursor.as_deref().map(str::parse).transpose().map_err(unknown)?;
+    let limit = wanted.limit.unwrap_or(PAGE).clamp(1, MOST);
+    let stored = parts.store.dead(after, limit).await?;
+    let full = stored.len() == limit;
+    let items: Vec<DeadLetterForm> =
+        stored.iter().map(|stored| Ok(form(read(stored)?, false))).collect::<Result<_, ApiError>>()?;
+    let cursor = items.last().filter(|_| full).map(|last| last.id.clone());
+    Ok(Json(DeadLetterList { items, cursor }))
 }
 
 /// One of them, with its input.
@@ -131,7 +153,8 @@ pub async fn resend(
         json => serde_json::to_vec(&json).map_err(ApiError::internal)?,
     };
     let partition = wanted.partition;
-    let input = NewInput { partition, payload, dedupe: None, bounded: false };
+    let actor = letter.actor.unwrap_or_else(ActorId::of_partition);
+    let input = NewInput { partition, actor, payload, dedupe: None, bounded: false };
     let appended = parts.store.append(vec![input]).await?;
     let pos = appended.first().map(|appended| appended.pos).ok_or_else(|| ApiError::internal("no position"))?;
     parts.store.take_dead(partition, wanted.pos).await?;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::Parts;
-use super::intake::{Accepted, accept, error_of, profile, received};
+use super::intake::{Accepted, ItemStatus, accept, error_of, profile, received};
 use super::keys::Right;
 use super::limits::{headers_of, read};
 use super::problem::{ApiError, Problem};
@@ -24,6 +24,7 @@ use crate::ingest::cloudevents::{self, Mode};
         (status = 400, description = "No JSON, or one event alone that is invalid", body = Problem),
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not send events", body = Problem),
+        (status = 409, description = "Its customer's inputs cannot be processed; dead letters come first", body = Problem),
         (status = 413, description = "Too large, or too many", body = Problem),
         (status = 415, description = "A format or encoding that is not spoken here", body = Problem),
         (status = 503, description = "Not all could be made durable: send it again after `Retry-After`", body = Problem),
@@ -41,10 +42,15 @@ pub async fn post(State(parts): State<Parts>, headers: HeaderMap, body: Body) ->
     if let (Mode::Binary | Mode::Structured, [item]) = (mode, items.as_slice())
         && let Err(refused) = &item.event
     {
-        metrics::counter!("beckon_events_total", "door" => "events", "status" => "rejected").increment(1);
+        crate::telemetry::events("events", "rejected", 1);
         return Err(error_of(refused));
     }
     let accepted = accept(&parts, "events", items).await?;
+    if let (Mode::Binary | Mode::Structured, [only]) = (mode, accepted.results.as_slice())
+        && only.status == ItemStatus::Rejected
+    {
+        return Err(ApiError::quarantined());
+    }
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 

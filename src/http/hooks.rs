@@ -50,7 +50,7 @@ pub async fn post(
     let now = parts.clock.now();
     let (secrets, missing) = secrets(&parts, &how.secrets);
     if let Err(why) = verify(how, &secrets, &sent, &raw, now) {
-        metrics::counter!("beckon_hooks_refused_total", "source" => name.clone()).increment(1);
+        crate::telemetry::hook_refused(&name);
         let mut error = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "The webhook could not be verified.");
         error.cause =
             Some(format!("webhook {name}: {why}{}", missing.map(|why| format!("; {why}")).unwrap_or_default()));

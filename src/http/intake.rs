@@ -78,16 +78,23 @@ pub async fn accept(parts: &Parts, door: &'static str, items: Vec<Item>) -> Resu
     }
     let mut appended = if events.is_empty() { Vec::new() } else { parts.inbox.events(events).await? }.into_iter();
     for result in results.iter_mut().filter(|result| result.status == ItemStatus::Accepted) {
-        let (event, fresh) = appended.next().ok_or_else(|| ApiError::internal("an append without an answer"))?;
-        result.event = Some(event.to_string());
-        if !fresh {
-            result.status = ItemStatus::Duplicate;
+        match appended.next().ok_or_else(|| ApiError::internal("an append without an answer"))? {
+            Some((event, fresh)) => {
+                result.event = Some(event.to_string());
+                if !fresh {
+                    result.status = ItemStatus::Duplicate;
+                }
+            }
+            None => {
+                result.status = ItemStatus::Rejected;
+                result.error = Some(*ApiError::quarantined().problem);
+            }
         }
     }
     for status in [ItemStatus::Accepted, ItemStatus::Duplicate, ItemStatus::Rejected] {
         let count = results.iter().filter(|result| result.status == status).count();
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        metrics::counter!("beckon_events_total", "door" => door, "status" => status.label()).increment(count);
+        crate::telemetry::events(door, status.label(), count);
     }
     let accepted = results.iter().filter(|result| result.status == ItemStatus::Accepted).count();
     Ok(Accepted { accepted, results })

@@ -48,8 +48,7 @@ async fn numbered(mut request: Request, next: Next) -> Response {
     } else {
         tracing::debug!(request = number, %method, route, status = status.as_u16(), millis, "answered");
     }
-    metrics::counter!("beckon_http_requests_total", "route" => route, "status" => status.as_u16().to_string())
-        .increment(1);
+    crate::telemetry::request(route, status.as_u16());
     if let Ok(value) = HeaderValue::from_str(&number) {
         response.headers_mut().insert(NUMBER, value);
     }

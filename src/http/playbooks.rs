@@ -143,6 +143,6 @@ async fn set(
         return Err(ApiError::not_found("There is no such playbook."));
     }
     tracing::info!(playbook = name, paused, key = key.name, "pause or resume");
-    let in_force = set_paused(parts.store.as_ref(), &names, paused).await?;
+    let in_force = set_paused(&parts.store, &names, paused).await?;
     Ok(Json(shown(parts, &in_force).await?))
 }

@@ -78,6 +78,12 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    /// 409: what this customer sent before could not be processed, and comes first.
+    pub fn quarantined() -> ApiError {
+        let detail = "Too many inputs of this customer could not be processed; its dead letters come first.";
+        ApiError::new(StatusCode::CONFLICT, "quarantined", detail)
+    }
+
     /// 500, with the cause for the log.
     pub fn internal(cause: impl ToString) -> ApiError {
         let mut error =
@@ -105,6 +111,9 @@ impl From<StoreError> for ApiError {
             StoreError::Full { what, retry_after } => (format!("{what} is full; send it again later."), *retry_after),
             StoreError::Away(_) => {
                 ("The store cannot be reached; send it again later.".to_owned(), Duration::from_secs(1))
+            }
+            StoreError::Quarantined(_) => {
+                return ApiError { cause: Some(error.to_string()), ..ApiError::quarantined() };
             }
             StoreError::Newer { .. } | StoreError::Corrupt(_) | StoreError::Unusable(_) => {
                 return ApiError::internal(error);

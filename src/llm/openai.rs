@@ -167,7 +167,9 @@ impl Llm for OpenAi {
 
     /// One try; but a server that refuses a parameter by name is asked once more without it, and never again with it.
     async fn ask(&self, request: &Request, words: &mpsc::Sender<String>) -> Result<Completion, LlmError> {
+        let waiting = crate::telemetry::Waiting::at_model(&self.settings.name);
         let place = timeout(self.settings.first_token, self.places.acquire()).await;
+        drop(waiting);
         let Ok(Ok(_place)) = place else { return Err(LlmError::Busy { retry_after: None }) };
         loop {
             match self.try_once(request, words).await {

@@ -94,6 +94,7 @@ struct Inner {
     place: String,
     hashing: Arc<tokio::sync::Semaphore>,
     dummy: tokio::sync::OnceCell<String>,
+    verdicts: tokio::sync::Mutex<Option<events::Counted>>,
 }
 
 impl std::fmt::Debug for Record {
@@ -214,7 +215,7 @@ fn options(url: &str) -> Result<AnyConnectOptions, RecordError> {
 impl Inner {
     fn new(write: AnyPool, read: AnyPool, place: String) -> Inner {
         let hashing = Arc::new(tokio::sync::Semaphore::new(HASHING));
-        Inner { write, read, place, hashing, dummy: tokio::sync::OnceCell::new() }
+        Inner { write, read, place, hashing, dummy: tokio::sync::OnceCell::new(), verdicts: Default::default() }
     }
 }
 

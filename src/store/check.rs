@@ -1,6 +1,6 @@
 //! What every store checks of a batch before it writes anything: mistakes of the caller, not of the data.
 
-use super::{Batch, JournalId, StoreError};
+use super::{Appended, Batch, JournalId, StoreError};
 use crate::model::ids::{Partition, Pos};
 
 /// A batch decides something, stays in its partition, and names only inputs that it decides.
@@ -18,11 +18,11 @@ pub(super) fn batch(partition: Partition, from: Pos, to: Pos, batch: &Batch) -> 
         return Err(wrong("an entry has the number 0".to_owned()));
     }
     let mut before = from;
-    for (pos, _) in &batch.dead {
-        if *pos <= before || *pos > to {
-            return Err(wrong(format!("the dead letter {pos} is not of this commit, or out of order")));
+    for dead in &batch.dead {
+        if dead.pos <= before || dead.pos > to {
+            return Err(wrong(format!("the dead letter {} is not of this commit, or out of order", dead.pos)));
         }
-        before = *pos;
+        before = dead.pos;
     }
     Ok(())
 }
@@ -38,6 +38,14 @@ pub(super) fn journal(last: JournalId, epoch: u64, batch: &Batch) -> Result<Jour
     }
     let lines = u64::try_from(batch.journal.len()).unwrap_or(u64::MAX);
     Ok(JournalId { epoch, n: next.saturating_add(lines).saturating_sub(1) })
+}
+
+/// The answer to an append: all of it, or which inputs were refused.
+pub(super) fn all_appended(answers: Vec<Option<Appended>>) -> Result<Vec<Appended>, StoreError> {
+    if answers.iter().all(Option::is_some) {
+        return Ok(answers.into_iter().flatten().collect());
+    }
+    Err(StoreError::Quarantined(answers))
 }
 
 fn wrong(why: String) -> StoreError {

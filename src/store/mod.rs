@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::model::catalog::Files;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::{Millis, Ms};
 
@@ -36,6 +36,10 @@ pub enum StoreError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Inputs were refused because too many of their customer could not be processed. All others of the call were
+    /// appended: what became of each, in order, and none for those refused.
+    #[error("too many inputs of this customer could not be processed: its dead letters come first")]
+    Quarantined(Vec<Option<Appended>>),
     /// Written by a newer build.
     #[error(
         "the store has schema {found}, newer than this build's {known}: update this node, or restore a backup of {place}"
@@ -77,6 +81,8 @@ pub async fn open(settings: &Settings, data: &Path) -> Result<Arc<dyn Store>, St
 pub struct NewInput {
     /// The partition of its customer.
     pub partition: Partition,
+    /// Whom it concerns, or the partition itself: whose dead letters may hold it up.
+    pub actor: ActorId,
     /// The stored form of `model::input::Envelope`.
     pub payload: Vec<u8>,
     /// What it must not come twice by, within the window; none: always new.
@@ -151,13 +157,26 @@ pub struct Batch {
     pub journal: Vec<Vec<u8>>,
     /// `n` of the first of these lines.
     pub journal_from: u64,
-    /// Dead letters: the input's position and the payload; of inputs that this batch decides, in order, each once.
-    pub dead: Vec<(Pos, Vec<u8>)>,
+    /// Actors whose dead letters are to be deleted (erase): those of before, not those that this batch adds.
+    pub forget_dead: Vec<ActorId>,
+    /// Dead letters of inputs that this batch decides, in order, each once.
+    pub dead: Vec<NewDead>,
     /// Conversations whose logs are to be deleted, with the effects that are pending for them: keys that begin with the
     /// conversation's id and a slash (erase).
     pub forget: Vec<ConversationId>,
     /// Hints to publish once it is applied, in order.
     pub hints: Vec<(Channel, Vec<u8>)>,
+}
+
+/// An input to put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDead {
+    /// Its position.
+    pub pos: Pos,
+    /// Whom it concerned; the partition itself where that could not be read.
+    pub actor: ActorId,
+    /// The stored form of `model::decision::DeadLetter`.
+    pub payload: Vec<u8>,
 }
 
 /// An entry to append to a log.
@@ -301,8 +320,19 @@ pub struct Bounds {
     pub dedupe_keys: u64,
     /// How long a key is kept: what comes again earlier than this after its position is a duplicate.
     pub dedupe: Millis,
-    /// Dead letters that nobody has taken. Commits add them all the same; intake is what stops.
+    /// Dead letters that nobody has taken. From then on every customer who has one is held up as if by `dead_a_customer`:
+    /// there are never more than this, and one for each customer.
     pub dead: u64,
+    /// Dead letters of one customer: then what comes of this customer, and is bounded, is refused. Commits add them all
+    /// the same.
+    pub dead_a_customer: u64,
+}
+
+impl Bounds {
+    /// How many dead letters one customer may have before new inputs are refused, where a partition has so many of all.
+    fn dead_of_one(&self, of_all: u64) -> u64 {
+        if of_all >= self.dead { 1 } else { self.dead_a_customer.max(1) }
+    }
 }
 
 /// Which store, and its bounds; the `[store]` section of the configuration.
@@ -348,7 +378,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Full`] where a new, bounded input meets a bound: then nothing of that partition was written, while
     /// other partitions may have been; sending all again is safe for those with a dedupe key. So do not send what is
-    /// never held up in one call with what is.
+    /// never held up in one call with what is. [`StoreError::Quarantined`] where new, bounded inputs meet the bound of
+    /// their customer's dead letters: they alone are not appended.
     async fn append(&self, inputs: Vec<NewInput>) -> Result<Vec<Appended>, StoreError>;
 
     /// Inputs after a position, oldest first.
@@ -436,8 +467,11 @@ pub trait Store: Send + Sync + 'static {
     /// dropped, and [`Hint::Missed`] stands in its place.
     async fn subscribe(&self, channel: Channel, capacity: usize) -> Result<Hints, StoreError>;
 
-    /// Dead letters, oldest first.
-    async fn dead(&self, max: usize) -> Result<Vec<StoredDead>, StoreError>;
+    /// Dead letters after one of them, oldest first: by position, then by partition.
+    async fn dead(&self, after: Option<EventId>, max: usize) -> Result<Vec<StoredDead>, StoreError>;
+
+    /// One dead letter by its input.
+    async fn dead_letter(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError>;
 
     /// Removes a dead letter and gives it back.
     async fn take_dead(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError>;
@@ -459,6 +493,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// This node goes: others need not wait for its heartbeat to end.
     async fn depart(&self, node: &str) -> Result<(), StoreError>;
+
+    /// How many dedupe keys are kept, over all partitions.
+    async fn dedupe_keys(&self) -> Result<u64, StoreError>;
 
     /// How full each partition is.
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError>;

@@ -73,6 +73,7 @@ impl Default for Setup {
                 dedupe_keys: 10_000,
                 dedupe: Millis::hours(24),
                 dead: 100,
+                dead_a_customer: 50,
             },
         }
     }

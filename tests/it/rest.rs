@@ -235,7 +235,7 @@ async fn pausing_is_compare_and_set_on_what_is_in_force() {
     let first = InForce { revision: 1, hash: "h".to_owned(), paused: Vec::new() };
     assert!(door.store.set_in_force(0, &first).await.unwrap());
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let store = door.store.as_ref();
+    let store = &door.store;
     let (a, b) = (names(&["b", "a"]), names(&["c"]));
     let (one, two) = tokio::join!(set_paused(store, &a, true), set_paused(store, &b, true));
     let last = one.unwrap().revision.max(two.unwrap().revision);

@@ -84,6 +84,7 @@ impl Deltas {
         flow.expected = delta.index.saturating_add(1);
         if gap || flow.held.len().saturating_add(delta.text.len()) > MAX_HELD {
             flow.silent = true;
+            crate::telemetry::deltas_dropped(1);
             flow.index = flow.index.saturating_add(1);
             flow.held.clear();
         }

@@ -202,7 +202,7 @@ async fn upgrade(
 }
 
 fn refused(status: StatusCode, code: &str, detail: &str) -> Response {
-    metrics::counter!("beckon_chat_refused_total", "code" => code.to_owned()).increment(1);
+    crate::telemetry::chat_refused(code);
     ApiError::new(status, code, detail).into_response()
 }
 
@@ -211,7 +211,7 @@ fn no_seat(no: NoSeat) -> Response {
         NoSeat::Draining => "This server is going; come back in a moment.",
         NoSeat::Full => "This server has no room for another socket; come back in a moment.",
     };
-    metrics::counter!("beckon_chat_refused_total", "code" => "unavailable").increment(1);
+    crate::telemetry::chat_refused("unavailable");
     let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
     error.retry_after = Some(Duration::from_secs(rand::random_range(2..=10)));
     error.into_response()

@@ -51,7 +51,9 @@ impl Outgoing {
     pub fn push(&mut self, text: Utf8Bytes) -> Result<(), TooSlow> {
         self.put(Message::Text(text), false);
         if self.bytes > self.bound {
+            let before = self.queue.len();
             self.queue.retain(|queued| !queued.passing);
+            crate::telemetry::deltas_dropped(before - self.queue.len());
             self.bytes = self.queue.iter().map(|queued| cost(&queued.message)).sum();
         }
         // One frame alone may be larger than the bound: it is not the reader who is slow then.
@@ -61,6 +63,7 @@ impl Outgoing {
     /// Queues what may be lost (a delta, typing, a WebSocket ping); false: it was, for half the bound is used.
     pub fn push_passing(&mut self, message: Message) -> bool {
         if self.bytes.saturating_add(cost(&message)) > self.bound / 2 {
+            crate::telemetry::deltas_dropped(1);
             return false;
         }
         self.put(message, true);

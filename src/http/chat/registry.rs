@@ -73,7 +73,7 @@ impl Registry {
         let entered = self.with(|open| {
             let room = open.total < self.inner.sockets;
             open.total += usize::from(room);
-            metrics::gauge!("beckon_chat_sockets").set(u32::try_from(open.total).unwrap_or(u32::MAX));
+            crate::telemetry::sockets(open.total);
             room
         });
         if !entered {
@@ -125,7 +125,7 @@ impl Drop for Seat {
         let customer = self.customer.take();
         self.registry.with(|open| {
             open.total = open.total.saturating_sub(1);
-            metrics::gauge!("beckon_chat_sockets").set(u32::try_from(open.total).unwrap_or(u32::MAX));
+            crate::telemetry::sockets(open.total);
             if let Some(customer) = customer
                 && let Some(count) = open.customers.get_mut(&customer)
             {

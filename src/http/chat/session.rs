@@ -88,11 +88,11 @@ pub(super) async fn run(chat: Chat, socket: WebSocket, mut seat: Seat) {
                 Err(close) => close,
             };
             tracing::debug!(customer = %session.reader.customer.masked(), code = close.code(), "session ended");
-            metrics::counter!("beckon_chat_closed_total", "code" => close.code().to_string()).increment(1);
+            crate::telemetry::chat_closed(close.code());
             return Box::pin(session.line.hang_up(close)).await;
         }
     };
-    metrics::counter!("beckon_chat_closed_total", "code" => close.code().to_string()).increment(1);
+    crate::telemetry::chat_closed(close.code());
     Box::pin(line.hang_up(close)).await;
 }
 

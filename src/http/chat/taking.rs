@@ -168,7 +168,10 @@ impl Session {
         let mut event = Event::new(SOURCE, &client_id, kind, Some(self.reader.customer.clone()), properties.into());
         event.trust = Trust::Client;
         match self.reader.chat.shared.inbox.events(vec![event]).await {
-            Ok(_) => self.line.tell(&ServerFrame::Ack { client_id: &client_id, conversation_id: None, seq: 0 }),
+            Ok(taken) if taken.iter().all(Option::is_some) => {
+                self.line.tell(&ServerFrame::Ack { client_id: &client_id, conversation_id: None, seq: 0 })
+            }
+            Ok(_) => self.unavailable(&StoreError::Quarantined(Vec::new()), Some(&client_id)),
             Err(why) => self.unavailable(&why, Some(&client_id)),
         }
     }
@@ -182,6 +185,8 @@ impl Session {
         tracing::warn!(customer = %self.reader.customer.masked(), "a frame could not be appended: {why}");
         let retry_after = match why {
             StoreError::Full { retry_after, .. } => retry_after.as_secs().max(1),
+            // Somebody has to look at its dead letters first.
+            StoreError::Quarantined(_) => 60,
             _ => 1,
         };
         let message = "It could not be taken now; send it again.";

@@ -114,6 +114,10 @@ impl From<StoreError> for PageError {
     fn from(error: StoreError) -> PageError {
         match &error {
             StoreError::Away(_) | StoreError::Full { .. } => PageError::away("The store", error),
+            StoreError::Quarantined(_) => PageError::new(
+                StatusCode::CONFLICT,
+                "Too many inputs of this customer could not be processed. Its dead letters come first.",
+            ),
             _ => PageError::internal(error),
         }
     }

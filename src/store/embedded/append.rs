@@ -1,14 +1,15 @@
 //! Appending: known keys answer their first position, bounds hold up what is bounded, the rest gets a position.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
-use super::numbers::int;
+use super::numbers::{int, num};
 use super::writer::{Desk, Fail};
-use crate::model::ids::{Partition, Pos};
+use crate::model::ids::{ActorId, Partition, Pos};
 use crate::model::time::Ms;
-use crate::store::{Appended, Bounds, DedupeKey, NewInput, StoreError};
+use crate::store::{Appended, Bounds, DedupeKey, NewInput, StoreError, check};
 
 /// What becomes of one input.
 enum Fate {
@@ -17,27 +18,35 @@ enum Fate {
     Known(Pos),
     /// It came before in this very call, as the input of this number.
     Twin(usize),
+    /// Its customer has too many dead letters.
+    Refused,
 }
 
-/// Answers, or the bound that was met; a refusal is no failure, for what made room before it must stand.
+/// Answers, or the bound that was met; a refusal is no failure, for what made room before it must stand, and what was
+/// appended beside it.
 pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<Vec<Appended>, StoreError>, Fail> {
     let now = desk.state.now();
-    let fates = judge(desk, inputs, now)?;
+    let mut fates = judge(desk, inputs, now)?;
+    quarantine(desk, inputs, &mut fates)?;
     if let Some(what) = full(desk, inputs, &fates, now)? {
         return Ok(Err(StoreError::Full { what, retry_after: super::RETRY_FULL }));
     }
     let mut last: BTreeMap<Partition, (Pos, u64)> = BTreeMap::new();
-    let mut answers: Vec<Appended> = Vec::with_capacity(inputs.len());
+    let mut answers: Vec<Option<Appended>> = Vec::with_capacity(inputs.len());
     let mut add = desk.db.prepare_cached("insert into inbox (partition, ms, n, payload) values (?1, ?2, ?3, ?4)")?;
     for (input, fate) in inputs.iter().zip(fates) {
         let at = match fate {
             Fate::Known(pos) => {
-                answers.push(Appended { pos, fresh: false });
+                answers.push(Some(Appended { pos, fresh: false }));
                 continue;
             }
             Fate::Twin(first) => {
-                let pos = answers.get(first).map(|first| first.pos).unwrap_or_default();
-                answers.push(Appended { pos, fresh: false });
+                let first = answers.get(first).copied().flatten();
+                answers.push(first.map(|first| Appended { pos: first.pos, fresh: false }));
+                continue;
+            }
+            Fate::Refused => {
+                answers.push(None);
                 continue;
             }
             Fate::New => {
@@ -54,7 +63,7 @@ pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<
         if let Some(key) = &input.dedupe {
             desk.state.seen.add(desk.db, *key, input.partition, at)?;
         }
-        answers.push(Appended { pos: at, fresh: true });
+        answers.push(Some(Appended { pos: at, fresh: true }));
     }
     for (partition, (last, added)) in last {
         let part = desk.state.change(partition)?;
@@ -62,7 +71,34 @@ pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<
         part.undecided += added;
         desk.state.wake(partition);
     }
-    Ok(Ok(answers))
+    Ok(check::all_appended(answers))
+}
+
+/// Refuses what is of a customer with too many dead letters.
+fn quarantine(desk: &Desk<'_>, inputs: &[NewInput], fates: &mut [Fate]) -> Result<(), Fail> {
+    let bounds = desk.state.bounds;
+    let mut counted: HashMap<(Partition, &ActorId), u64> = HashMap::new();
+    for (input, fate) in inputs.iter().zip(fates) {
+        let all = desk.state.part(input.partition)?.dead;
+        let most = bounds.dead_of_one(all);
+        // Where all together are below it, nobody is above.
+        if all < most || !input.bounded || !matches!(fate, Fate::New) {
+            continue;
+        }
+        let count = match counted.entry((input.partition, &input.actor)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => *place.insert(dead_of(desk.db, input.partition, &input.actor)?),
+        };
+        if count >= most {
+            *fate = Fate::Refused;
+        }
+    }
+    Ok(())
+}
+
+fn dead_of(db: &Connection, partition: Partition, actor: &ActorId) -> rusqlite::Result<u64> {
+    db.prepare_cached("select count(*) from dead where partition = ?1 and actor = ?2")?
+        .query_row(params![partition.0, actor.as_str()], |row| num(row, 0))
 }
 
 /// The next position: the store's time, but never before the last one.
@@ -108,7 +144,6 @@ fn full(desk: &mut Desk<'_>, inputs: &[NewInput], fates: &[Fate], now: Ms) -> Re
             (part.undecided, bounds.inbox, "the inbox"),
             (part.effects, bounds.effects, "the list of effects"),
             (part.lines, bounds.journal, "the journal"),
-            (part.dead, bounds.dead, "the list of dead letters"),
         ];
         if let Some((_, _, what)) = limits.into_iter().find(|(is, bound, _)| is >= bound) {
             return Ok(Some(what));

@@ -40,7 +40,7 @@ pub(super) fn commit(
     part.undecided = part.undecided.saturating_sub(decided);
     part.effects = (part.effects + added.effects).saturating_sub(added.effects_gone);
     part.lines += added.lines;
-    part.dead += added.dead;
+    part.dead = (part.dead + added.dead).saturating_sub(added.dead_gone);
     save(desk.db, partition, desk.state.part(partition)?)?;
     desk.state.hint(batch.hints);
     Ok(Committed::Applied)
@@ -53,6 +53,7 @@ struct Added {
     effects_gone: u64,
     lines: u64,
     dead: u64,
+    dead_gone: u64,
 }
 
 fn write(db: &Connection, partition: Partition, epoch: u64, batch: &Batch) -> rusqlite::Result<Added> {
@@ -107,9 +108,14 @@ fn write(db: &Connection, partition: Partition, epoch: u64, batch: &Batch) -> ru
         let sql = "insert into journal (partition, epoch, n, payload) values (?1, ?2, ?3, ?4)";
         added.lines += changed(db.prepare_cached(sql)?.execute(params![p, int(epoch), int(n), line])?);
     }
-    for (pos, payload) in &batch.dead {
-        let sql = "insert into dead (partition, ms, n, payload) values (?1, ?2, ?3, ?4)";
-        added.dead += changed(db.prepare_cached(sql)?.execute(params![p, int(pos.ms), pos.n, payload])?);
+    for actor in &batch.forget_dead {
+        let sql = "delete from dead where partition = ?1 and actor = ?2";
+        added.dead_gone += changed(db.prepare_cached(sql)?.execute(params![p, actor.as_str()])?);
+    }
+    for dead in &batch.dead {
+        let sql = "insert into dead (partition, ms, n, actor, payload) values (?1, ?2, ?3, ?4, ?5)";
+        let (pos, actor) = (dead.pos, dead.actor.as_str());
+        added.dead += changed(db.prepare_cached(sql)?.execute(params![p, int(pos.ms), pos.n, actor, dead.payload])?);
     }
     for conversation in &batch.forget {
         forget(db, *conversation)?;

@@ -10,7 +10,7 @@ use crate::store::{Settings, StoreError};
 /// `BKON`: what `file` and other tools know a store by.
 const APPLICATION: i64 = 0x424b_4f4e;
 /// Grows with every change of the schema.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The store's folder while this process holds it.
 pub(super) struct Held {
@@ -140,6 +140,9 @@ fn check(db: &Connection, path: &Path) -> Result<Fixed, StoreError> {
     }
     if found == 0 {
         return Err(damaged(path, "it has no schema"));
+    }
+    if found < 2 {
+        db.execute_batch(include_str!("schema_2.sql")).map_err(|e| explain_at(path, &e))?;
     }
     let fixed = || -> rusqlite::Result<Option<Fixed>> {
         let secret: Option<[u8; 16]> =

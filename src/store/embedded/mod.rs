@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::mpsc;
 
-use self::partition::State;
+use self::partition::{Fills, State};
 use self::reads::Readers;
 use self::writer::{Desk, Fail, Writer};
 use super::bus::Bus;
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::clock::{Clock, SystemClock};
 use crate::model::catalog::Files;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 
@@ -46,6 +46,7 @@ pub struct Embedded {
     writer: Writer,
     readers: Readers,
     bus: Arc<Bus>,
+    fills: Fills,
     nodes: Mutex<BTreeMap<String, Ms>>,
     partitions: u16,
     secret: [u8; 16],
@@ -60,12 +61,13 @@ pub fn open(folder: &Path, settings: &Settings) -> Result<Embedded, StoreError> 
     let (held, db, fixed) = file::take(folder, settings)?;
     let state = State::read(&db, fixed.partitions, settings.bounds).map_err(|e| file::explain_at(&held.path, &e))?;
     let readers = Readers::open(&held.path)?;
-    let bus = Arc::new(Bus::default());
+    let (bus, fills) = (Arc::new(Bus::default()), state.fills());
     let writer = Writer::start(db, state, Arc::clone(&bus), held)?;
     Ok(Embedded {
         writer,
         readers,
         bus,
+        fills,
         nodes: Mutex::new(BTreeMap::new()),
         partitions: fixed.partitions,
         secret: fixed.secret,
@@ -226,8 +228,12 @@ impl Store for Embedded {
         Ok(hints)
     }
 
-    async fn dead(&self, max: usize) -> Result<Vec<StoredDead>, StoreError> {
-        self.readers.ask(move |db| reads::dead(db, max)).await
+    async fn dead(&self, after: Option<EventId>, max: usize) -> Result<Vec<StoredDead>, StoreError> {
+        self.readers.ask(move |db| reads::dead(db, after, max)).await
+    }
+
+    async fn dead_letter(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
+        self.readers.ask(move |db| reads::dead_letter(db, partition, pos)).await
     }
 
     async fn take_dead(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
@@ -298,22 +304,22 @@ impl Store for Embedded {
         Ok(())
     }
 
+    async fn dedupe_keys(&self) -> Result<u64, StoreError> {
+        Ok(self.fills.lock().unwrap_or_else(PoisonError::into_inner).keys)
+    }
+
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError> {
-        let fill = |desk: &mut Desk<'_>| {
-            let sql = "select ms from inbox where partition = ?1 and (ms, n) > (?2, ?3) order by ms, n limit 1";
-            let mut oldest = desk.db.prepare_cached(sql)?;
-            let mut fill = BTreeMap::new();
-            for (partition, part) in desk.state.parts() {
-                let oldest_undecided = oldest
-                    .query_row(params![partition.0, numbers::int(part.at.ms), part.at.n], |row| numbers::num(row, 0))
-                    .optional()?
-                    .map(Ms);
-                let (undecided, effects, journal, dead) = (part.undecided, part.effects, part.lines, part.dead);
-                fill.insert(partition, Fill { undecided, oldest_undecided, effects, journal, dead });
+        let mut fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner).parts.clone();
+        let oldest = move |db: &Connection| {
+            for (partition, (fill, at)) in
+                (0_u16..).map(Partition).zip(&mut fills).filter(|(_, (f, _))| f.undecided > 0)
+            {
+                fill.oldest_undecided = reads::oldest(db, partition, *at)?;
             }
-            Ok(fill)
+            Ok(fills)
         };
-        self.writer.ask(fill).await
+        let fills = self.readers.ask(oldest).await?;
+        Ok((0_u16..).map(Partition).zip(fills.into_iter().map(|(fill, _)| fill)).collect())
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the writer remembers: leases, checkpoints and counts of each partition, as the file has them, and how to go
 //! back where a request or a transaction fails.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rusqlite::{Connection, params};
 
 use super::numbers::{int, num, pos};
@@ -10,7 +12,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::ids::{Partition, Pos};
 use crate::model::time::Ms;
 use crate::store::bus::Bus;
-use crate::store::{Bounds, Channel, JournalId, StoreError};
+use crate::store::{Bounds, Channel, Fill, JournalId, StoreError};
 
 /// One partition.
 #[derive(Debug, Clone, Default)]
@@ -42,15 +44,34 @@ pub(super) struct Part {
 }
 
 impl Part {
+    fn fill(&self) -> (Fill, Pos) {
+        let (undecided, effects, journal, dead) = (self.undecided, self.effects, self.lines, self.dead);
+        (Fill { undecided, oldest_undecided: None, effects, journal, dead }, self.at)
+    }
+
     /// Whether `epoch` is the owner's.
     pub(super) fn owned_under(&self, epoch: u64) -> bool {
         self.holder.is_some() && self.epoch == epoch
     }
 }
 
+/// How full every partition is, as the last transaction left it, and where its checkpoint is: read by others without
+/// asking the writer.
+pub(super) type Fills = Arc<Mutex<Fullness>>;
+
+/// How full the store is.
+#[derive(Debug, Default)]
+pub(super) struct Fullness {
+    /// By partition, in order: how full it is, and its checkpoint.
+    pub(super) parts: Vec<(Fill, Pos)>,
+    /// Dedupe keys.
+    pub(super) keys: u64,
+}
+
 /// All partitions, and what a transaction publishes when it is on the disk.
 pub(super) struct State {
     parts: Vec<Part>,
+    fills: Fills,
     /// Dedupe keys.
     pub(super) seen: Seen,
     /// The bounds.
@@ -76,6 +97,7 @@ impl State {
     pub(super) fn read(db: &Connection, partitions: u16, bounds: Bounds) -> rusqlite::Result<State> {
         let mut state = State {
             parts: vec![Part::default(); usize::from(partitions)],
+            fills: Fills::default(),
             seen: Seen::read(db)?,
             bounds,
             now: Ms(0),
@@ -115,7 +137,14 @@ impl State {
                 part.last = part.last.max(pos(row, 0)?);
             }
         }
+        *state.fills.lock().unwrap_or_else(PoisonError::into_inner) =
+            Fullness { parts: state.parts.iter().map(Part::fill).collect(), keys: state.seen.count() };
         Ok(state)
+    }
+
+    /// How full every partition is.
+    pub(super) fn fills(&self) -> Fills {
+        Arc::clone(&self.fills)
     }
 
     fn count(&mut self, db: &Connection, sql: &str, set: impl Fn(&mut Part, u64)) -> rusqlite::Result<()> {
@@ -146,11 +175,6 @@ impl State {
         let part = self.parts.get_mut(id).ok_or_else(|| unknown(partition, of))?;
         self.undo.push((id, part.clone()));
         Ok(part)
-    }
-
-    /// All partitions in order.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Partition, &Part)> {
-        (0_u16..).map(Partition).zip(&self.parts)
     }
 
     /// A wake to publish when the transaction is on the disk.
@@ -205,6 +229,14 @@ impl State {
 
     /// The transaction is on the disk.
     pub(super) fn publish(&mut self, bus: &Bus) {
+        let mut fills = self.fills.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, _) in &self.undo {
+            if let (Some(fill), Some(part)) = (fills.parts.get_mut(*id), self.parts.get(*id)) {
+                *fill = part.fill();
+            }
+        }
+        fills.keys = self.seen.count();
+        drop(fills);
         self.wakes.sort_unstable();
         self.wakes.dedup();
         self.wakes.drain(..).for_each(|partition| bus.wake(partition));

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::file::{explain, reader};
 use super::numbers::{int, limit, num, pos};
 use crate::model::catalog::Files;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::time::Ms;
 use crate::store::{JournalId, LogCursor, PendingEffect, StoreError, StoredDead, StoredInput};
 
@@ -62,6 +62,15 @@ pub(super) fn inputs(
             Ok(StoredInput { pos: pos(row, 0)?, payload: row.get(2)? })
         })?
         .collect()
+}
+
+/// The time of the first input after a position.
+pub(super) fn oldest(db: &Connection, partition: Partition, after: Pos) -> rusqlite::Result<Option<Ms>> {
+    let sql = "select ms from inbox where partition = ?1 and (ms, n) > (?2, ?3) order by ms, n limit 1";
+    db.prepare_cached(sql)?
+        .query_row(params![partition.0, int(after.ms), after.n], |row| num(row, 0))
+        .optional()
+        .map(|found| found.map(Ms))
 }
 
 pub(super) fn input(db: &Connection, partition: Partition, at: Pos) -> rusqlite::Result<Option<StoredInput>> {
@@ -133,12 +142,24 @@ pub(super) fn journal(
         .collect()
 }
 
-pub(super) fn dead(db: &Connection, max: usize) -> rusqlite::Result<Vec<StoredDead>> {
-    db.prepare_cached("select partition, ms, n, payload from dead order by ms, n, partition limit ?1")?
-        .query_map([limit(max)], |row| {
+pub(super) fn dead(db: &Connection, after: Option<EventId>, max: usize) -> rusqlite::Result<Vec<StoredDead>> {
+    // No input is at position 0.
+    let after = after.unwrap_or(EventId { partition: Partition(0), pos: Pos::START });
+    let sql = "select partition, ms, n, payload from dead where (ms, n, partition) > (?1, ?2, ?3)
+               order by ms, n, partition limit ?4";
+    db.prepare_cached(sql)?
+        .query_map(params![int(after.pos.ms), after.pos.n, after.partition.0, limit(max)], |row| {
             Ok(StoredDead { partition: Partition(row.get(0)?), pos: pos(row, 1)?, payload: row.get(3)? })
         })?
         .collect()
+}
+
+pub(super) fn dead_letter(db: &Connection, partition: Partition, at: Pos) -> rusqlite::Result<Option<StoredDead>> {
+    db.prepare_cached("select payload from dead where partition = ?1 and ms = ?2 and n = ?3")?
+        .query_row(params![partition.0, int(at.ms), at.n], |row| {
+            Ok(StoredDead { partition, pos: at, payload: row.get(0)? })
+        })
+        .optional()
 }
 
 /// None where the catalog was never kept: one without files is kept as one row without a path.

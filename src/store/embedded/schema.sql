@@ -97,9 +97,11 @@ create table dead (
     ms integer not null,
     n integer not null,
     payload blob not null,
+    actor text not null default 'partition:',
     primary key (partition, ms, n)
 ) without rowid;
 create index dead_by_time on dead (ms, n, partition);
+create index dead_by_actor on dead (partition, actor);
 
 create table catalog (
     hash text not null,

@@ -1,20 +1,22 @@
 #!lua
 -- Appends inputs of one partition. Without `allow-oom`: where memory is short, intake is what stops.
--- KEYS: in, at, fx, journal, dead, wake, and every slot of `seen`.
+-- KEYS: in, at, fx, journal, dead, wake, dead:of, and every slot of `seen`.
 -- ARGV: partition, dedupe window in ms, bounds of inbox, effects, journal, dead letters and keys, 1 to write in any
---       case; then for each input: 1 if bounded, its key or '', its payload.
--- Answers the bound that is met, or '' and for each input its position and 1 if it is new.
+--       case, bound of one customer's dead letters; then for each input: 1 if bounded, its customer, its key or '', its
+--       payload.
+-- Answers the bound that is met, or '' and for each input its position and 1 if it is new; '' and 2 where its customer
+-- has too many dead letters.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local hour = math.floor(now / 3600000)
 local window = tonumber(ARGV[2])
-local slots = #KEYS - 6
-local count = (#ARGV - 8) / 3
+local slots = #KEYS - 7
+local count = (#ARGV - 9) / 4
 
 -- Keys, each once, and the first input that has it.
 local first, keys = {}, {}
 for i = 1, count do
-  local key = ARGV[7 + i * 3]
+  local key = ARGV[8 + i * 4]
   if key ~= '' and not first[key] then
     first[key] = i
     keys[#keys + 1] = key
@@ -23,7 +25,7 @@ end
 
 -- Where they came before, within the window: the last time of it.
 local known = {}
-for slot = 7, #KEYS do
+for slot = 8, #KEYS do
   for from = 1, #keys, 1000 do
     local upto = math.min(from + 999, #keys)
     local found = redis.call('HMGET', KEYS[slot], unpack(keys, from, upto))
@@ -39,12 +41,28 @@ for slot = 7, #KEYS do
   end
 end
 
+-- Customers with too many dead letters. Where all together are below the bound, nobody is above.
+local refused, dead = {}, redis.call('XLEN', KEYS[5])
+local most = tonumber(ARGV[9])
+if dead >= tonumber(ARGV[6]) then most = 1 end
+if dead >= most then
+  for i = 1, count do
+    local actor = ARGV[7 + i * 4]
+    if refused[actor] == nil then
+      refused[actor] = tonumber(redis.call('HGET', KEYS[7], actor) or 0) >= most
+    end
+  end
+end
+local function is_refused(i)
+  return ARGV[6 + i * 4] == '1' and refused[ARGV[7 + i * 4]] and not known[ARGV[8 + i * 4]]
+end
+
 local at = redis.call('HMGET', KEYS[2], 'added', 'decided')
 local added = tonumber(at[1] or 0)
 local bounded, keyed = false, false
 for i = 1, count do
-  local key = ARGV[7 + i * 3]
-  if ARGV[6 + i * 3] == '1' and (key == '' or (first[key] == i and not known[key])) then
+  local key = ARGV[8 + i * 4]
+  if ARGV[6 + i * 4] == '1' and not is_refused(i) and (key == '' or (first[key] == i and not known[key])) then
     bounded = true
     keyed = keyed or key ~= ''
   end
@@ -53,26 +71,28 @@ if bounded then
   if added - tonumber(at[2] or 0) >= tonumber(ARGV[3]) then return {'the inbox'} end
   if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'the list of effects'} end
   if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[5]) then return {'the journal'} end
-  if redis.call('XLEN', KEYS[5]) >= tonumber(ARGV[6]) then return {'the list of dead letters'} end
 end
 if keyed then
   local kept = 0
-  for slot = 7, #KEYS do kept = kept + redis.call('HLEN', KEYS[slot]) end
+  for slot = 8, #KEYS do kept = kept + redis.call('HLEN', KEYS[slot]) end
   if kept >= tonumber(ARGV[7]) then return {'the memory of dedupe keys'} end
 end
 
 -- From here on it is written.
 local answer, fresh = {''}, false
-local slot = KEYS[7 + hour % slots]
+local slot = KEYS[8 + hour % slots]
 for i = 1, count do
-  local key = ARGV[7 + i * 3]
+  local key = ARGV[8 + i * 4]
   local pos = known[key] and known[key].pos
   if pos then
     answer[#answer + 1] = pos
     answer[#answer + 1] = 0
+  elseif is_refused(i) then
+    answer[#answer + 1] = ''
+    answer[#answer + 1] = 2
   else
     added = added + 1
-    pos = redis.call('XADD', KEYS[1], '*', 'o', string.format('%.0f', added), 'p', ARGV[8 + i * 3])
+    pos = redis.call('XADD', KEYS[1], '*', 'o', string.format('%.0f', added), 'p', ARGV[9 + i * 4])
     if key ~= '' then
       redis.call('HSET', slot, key, pos)
       known[key] = {pos = pos}

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 -- Applies a batch, if the epoch is the owner's and the checkpoint is where it begins. Memory may be short: this frees it.
--- KEYS: lease, at, in, fx, fx:order, fx:started, journal, dead, due; then states, logs, logs to forget, channels.
+-- KEYS: lease, at, in, fx, fx:order, fx:started, journal, dead, due, dead:of; then states, logs, logs to forget, channels.
 -- ARGV: epoch, from, to, 1 to write in any case; then lists, each behind its length:
 --       states (1 and its payload, or 0 and ''), due (actor, time or ''), logs (only their number), entries (number of
 --       the log, id, payload), effects (key, payload), cancelled, finished, journal (behind its first number: lines),
---       dead (id, payload), forget (conversation), hints (number of the channel, payload).
+--       forget_dead (actor), dead (id, actor, payload), forget (conversation), hints (number of the channel, payload).
 -- Answers applied, done, lost, or wrong and why.
 local epoch, from, to = ARGV[1], ARGV[2], ARGV[3]
 
@@ -39,9 +39,10 @@ local function list(width, head)
 end
 local states, due, logs = list(2), list(2), list(0)
 local entries, effects, cancelled, finished = list(3), list(2), list(1), list(1)
-local journal, dead, forget, hints = list(1, 1), list(2), list(1), list(2)
+local journal, forget_dead, dead = list(1, 1), list(1), list(3)
+local forget, hints = list(1), list(2)
 -- Numbers of logs, logs to forget and channels count from 1.
-local first_log = 9 + states.length
+local first_log = 10 + states.length
 local first_forget = first_log + logs.length
 local first_channel = first_forget + forget.length
 
@@ -70,7 +71,7 @@ end
 
 -- From here on it is written.
 for i = 0, states.length - 1 do
-  local key = KEYS[10 + i]
+  local key = KEYS[11 + i]
   if ARGV[states.start + i * 2] == '1' then
     redis.call('SET', key, ARGV[states.start + i * 2 + 1])
   else
@@ -114,8 +115,19 @@ for i = 0, journal.length - 1 do
   local id = string.format('%s-%.0f', epoch, line + i)
   redis.call('XADD', KEYS[7], id, 'p', ARGV[journal.start + i])
 end
+for i = 0, forget_dead.length - 1 do
+  local actor = ARGV[forget_dead.start + i]
+  -- An erase is rare, and most customers have none.
+  if redis.call('HDEL', KEYS[10], actor) == 1 then
+    for _, letter in ipairs(redis.call('XRANGE', KEYS[8], '-', '+')) do
+      if letter[2][4] == actor then redis.call('XDEL', KEYS[8], letter[1]) end
+    end
+  end
+end
 for i = 0, dead.length - 1 do
-  redis.call('XADD', KEYS[8], ARGV[dead.start + i * 2], 'p', ARGV[dead.start + i * 2 + 1])
+  local a = dead.start + i * 3
+  redis.call('XADD', KEYS[8], ARGV[a], 'p', ARGV[a + 2], 'a', ARGV[a + 1])
+  redis.call('HINCRBY', KEYS[10], ARGV[a + 1], 1)
 end
 if forget.length > 0 then
   -- An erase is rare: looking through all pending effects is cheaper than an order of its own for every effect.

@@ -28,7 +28,7 @@ use super::{
     Started, Store, StoreError, StoredDead, StoredInput, Survives, check,
 };
 use crate::model::catalog::Files;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 
@@ -93,7 +93,7 @@ impl Store for RedisStore {
         }
         let calls = parts.iter().map(|(partition, (_, inputs))| self.append_to(*partition, inputs));
         let answers = try_join_all(calls).await?;
-        let mut appended = vec![Appended { pos: Pos::START, fresh: false }; count];
+        let mut appended = vec![None; count];
         for ((numbers, _), answers) in parts.values().zip(answers) {
             for (number, answer) in numbers.iter().zip(answers) {
                 if let Some(place) = appended.get_mut(*number) {
@@ -101,7 +101,7 @@ impl Store for RedisStore {
                 }
             }
         }
-        Ok(appended)
+        check::all_appended(appended)
     }
 
     async fn read(&self, partition: Partition, after: Pos, max: usize) -> Result<Vec<StoredInput>, StoreError> {
@@ -239,12 +239,19 @@ impl Store for RedisStore {
         self.live.subscribe(channel, capacity).await
     }
 
-    async fn dead(&self, max: usize) -> Result<Vec<StoredDead>, StoreError> {
-        reads::dead(&self.link, &self.keys, max).await
+    async fn dead(&self, after: Option<EventId>, max: usize) -> Result<Vec<StoredDead>, StoreError> {
+        reads::dead(&self.link, &self.keys, after, max).await
+    }
+
+    async fn dead_letter(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
+        // A letter lies under its input's position, as the input does.
+        let found = reads::input(&self.link, &self.keys.of(partition, "dead"), pos).await?;
+        Ok(found.map(|StoredInput { pos, payload }| StoredDead { partition, pos, payload }))
     }
 
     async fn take_dead(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
-        let call = Call::new(&self.scripts.take_dead, &[self.keys.of(partition, "dead")]).arg(pos.to_string());
+        let call = Call::new(&self.scripts.take_dead, &["dead", "dead:of"].map(|name| self.keys.of(partition, name)))
+            .arg(pos.to_string());
         let payload: Option<Vec<u8>> = self.link.run(&call).await?;
         Ok(payload.map(|payload| StoredDead { partition, pos, payload }))
     }
@@ -287,6 +294,10 @@ impl Store for RedisStore {
 
     async fn depart(&self, node: &str) -> Result<(), StoreError> {
         self.link.ask::<i64>(redis::cmd("ZREM").arg(self.keys.global("nodes")).arg(node)).await.map(drop)
+    }
+
+    async fn dedupe_keys(&self) -> Result<u64, StoreError> {
+        reads::dedupe_keys(&self.link, &self.keys).await
     }
 
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError> {

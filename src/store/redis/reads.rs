@@ -6,7 +6,7 @@ use redis::{FromRedisValue, Value};
 
 use super::keys::Keys;
 use super::link::{Link, explain};
-use crate::model::ids::{ActorId, Partition, Pos};
+use crate::model::ids::{ActorId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 use crate::store::{Fill, JournalId, Lease, LogCursor, PendingEffect, StoreError, StoredDead, StoredInput};
@@ -46,7 +46,6 @@ pub(super) fn bound(name: &str) -> &'static str {
         "the inbox" => "the inbox",
         "the list of effects" => "the list of effects",
         "the journal" => "the journal",
-        "the list of dead letters" => "the list of dead letters",
         _ => "the memory of dedupe keys",
     }
 }
@@ -170,14 +169,25 @@ pub(super) async fn journal(
         .collect()
 }
 
-/// The oldest of each partition, and of these the oldest of all.
-pub(super) async fn dead(link: &Link, keys: &Keys, max: usize) -> Result<Vec<StoredDead>, StoreError> {
+/// The next of each partition, and of these the oldest of all.
+pub(super) async fn dead(
+    link: &Link,
+    keys: &Keys,
+    after: Option<EventId>,
+    max: usize,
+) -> Result<Vec<StoredDead>, StoreError> {
     if max == 0 {
         return Ok(Vec::new());
     }
     let mut all = redis::pipe();
     for partition in keys.all() {
-        all.cmd("XRANGE").arg(keys.of(partition, "dead")).arg("-").arg("+").arg("COUNT").arg(max);
+        let from = match after {
+            None => "-".to_owned(),
+            // At the same position the partitions after its own come next.
+            Some(after) if partition > after.partition => after.pos.to_string(),
+            Some(after) => format!("({}", after.pos),
+        };
+        all.cmd("XRANGE").arg(keys.of(partition, "dead")).arg(from).arg("+").arg("COUNT").arg(max);
     }
     let answers: Vec<Vec<Line>> = link.ask_all(&all).await?;
     let mut dead = Vec::new();
@@ -200,6 +210,15 @@ pub(super) async fn in_force(link: &Link, key: &str) -> Result<InForce, StoreErr
     };
     let paused = serde_json::from_str(&paused).map_err(|_| odd("a list of playbooks"))?;
     Ok(InForce { revision, hash, paused })
+}
+
+pub(super) async fn dedupe_keys(link: &Link, keys: &Keys) -> Result<u64, StoreError> {
+    let mut all = redis::pipe();
+    for slot in keys.all().flat_map(|partition| keys.seen(partition)) {
+        all.cmd("HLEN").arg(slot);
+    }
+    let counts: Vec<u64> = link.ask_all(&all).await?;
+    Ok(counts.into_iter().sum())
 }
 
 pub(super) async fn fill(link: &Link, keys: &Keys) -> Result<BTreeMap<Partition, Fill>, StoreError> {

@@ -146,9 +146,13 @@ pub(super) async fn survives(link: &Link) -> Result<Survives, StoreError> {
         () if is("save", "") => ("no persistence", "everything"),
         () => ("snapshots only", "everything since the last snapshot"),
     };
-    let (setting, primary_lost) = match link.replicas {
-        0 => (setting.to_owned(), "what was not replicated"),
-        n => (format!("{setting}, min_replicas {n}"), "nothing, unless a replica without it is promoted"),
+    let (setting, machine_lost, primary_lost) = match link.replicas {
+        0 => (setting.to_owned(), machine_lost, "what was not replicated"),
+        n => (
+            format!("{setting}, min_replicas {n}"),
+            "nothing held by n replicas",
+            "nothing, unless a replica without it is promoted",
+        ),
     };
     Ok(Survives { store: "redis", setting, process_killed: "nothing lost", machine_lost, primary_lost })
 }

@@ -8,14 +8,14 @@ use crate::model::ids::{Partition, Pos};
 use crate::store::{Appended, Batch, NewInput, StoreError};
 
 impl RedisStore {
-    /// Appends to one partition.
+    /// Appends to one partition; none for what is refused because of its customer.
     pub(super) async fn append_to(
         &self,
         partition: Partition,
         inputs: &[NewInput],
-    ) -> Result<Vec<Appended>, StoreError> {
+    ) -> Result<Vec<Option<Appended>>, StoreError> {
         let mut keys: Vec<String> =
-            ["in", "at", "fx", "journal", "dead", "wake"].map(|name| self.keys.of(partition, name)).into();
+            ["in", "at", "fx", "journal", "dead", "wake", "dead:of"].map(|name| self.keys.of(partition, name)).into();
         keys.extend(self.keys.seen(partition));
         // Each partition has its share, for no script sees more than one.
         let share = self.bounds.dedupe_keys.div_ceil(u64::from(self.partitions.max(1)));
@@ -27,9 +27,11 @@ impl RedisStore {
             .arg(self.bounds.journal)
             .arg(self.bounds.dead)
             .arg(share)
-            .arg(u8::from(self.link.replicas > 0));
+            .arg(u8::from(self.link.replicas > 0))
+            .arg(self.bounds.dead_a_customer.max(1));
         for input in inputs {
             call.push(u8::from(input.bounded));
+            call.push(input.actor.as_str());
             call.push(input.dedupe.as_ref().map_or(&[][..], |key| &key[..]));
             call.push(&input.payload[..]);
         }
@@ -43,7 +45,10 @@ impl RedisStore {
         for _ in inputs {
             let pos: String = reads::take(&mut answer)?;
             let fresh: u8 = reads::take(&mut answer)?;
-            appended.push(Appended { pos: reads::pos(&pos)?, fresh: fresh == 1 });
+            appended.push(match fresh {
+                2 => None,
+                fresh => Some(Appended { pos: reads::pos(&pos)?, fresh: fresh == 1 }),
+            });
         }
         Ok(appended)
     }
@@ -56,7 +61,7 @@ impl RedisStore {
         (from, to): (Pos, Pos),
         batch: &Batch,
     ) -> Call<'_> {
-        let fixed = ["lease", "at", "in", "fx", "fx:order", "fx:started", "journal", "dead", "due"];
+        let fixed = ["lease", "at", "in", "fx", "fx:order", "fx:started", "journal", "dead", "due", "dead:of"];
         let mut keys: Vec<String> = fixed.map(|name| self.keys.of(partition, name)).into();
         keys.extend(batch.states.iter().map(|(actor, _)| self.keys.state(partition, actor)));
         let mut logs = Numbers::default();
@@ -102,10 +107,13 @@ impl RedisStore {
         call.push(batch.journal.len());
         call.push(batch.journal_from);
         batch.journal.iter().for_each(|line| call.push(&line[..]));
+        call.push(batch.forget_dead.len());
+        batch.forget_dead.iter().for_each(|actor| call.push(actor.as_str()));
         call.push(batch.dead.len());
-        for (pos, payload) in &batch.dead {
-            call.push(pos.to_string());
-            call.push(&payload[..]);
+        for dead in &batch.dead {
+            call.push(dead.pos.to_string());
+            call.push(dead.actor.as_str());
+            call.push(&dead.payload[..]);
         }
         call.push(batch.forget.len());
         batch.forget.iter().for_each(|conversation| call.push(conversation.to_string()));

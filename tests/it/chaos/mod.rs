@@ -3,9 +3,12 @@
 mod bounds;
 mod charges;
 mod kills;
+mod metrics;
 mod nodes;
+mod pauses;
 mod poison;
 pub(crate) mod process;
+mod reloads;
 mod schemas;
 mod secrets;
 mod shutdown;

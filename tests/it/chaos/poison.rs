@@ -38,7 +38,7 @@ open:
 /// What `| upper` cannot bear.
 const UNBEARABLE: &str = "unbearable";
 
-async fn with_catalog(store: &Arc<dyn Store>) -> (Shelf, InForce) {
+pub(super) async fn with_catalog(store: &Arc<dyn Store>) -> (Shelf, InForce) {
     let files: Files = BTreeMap::from([("playbooks/loud.yaml".to_owned(), PLAYBOOK.as_bytes().to_vec())]);
     let compiled = compile(&files).unwrap();
     store.put_catalog(&compiled.hash, &files).await.unwrap();
@@ -58,15 +58,16 @@ fn compile(files: &Files) -> Result<Catalog, String> {
     Ok(catalog)
 }
 
-async fn put(store: &Arc<dyn Store>, customer: &str, id: &str) -> Pos {
+pub(super) async fn put(store: &Arc<dyn Store>, customer: &str, id: &str) -> Pos {
     let about = ActorId::user(customer);
     let event = Event::new("chaos", &format!("e-{id}"), "thing.happened", Some(about.clone()), json!({ "id": id }));
-    let envelope = Envelope { to: To::Actor(about), body: Body::Event(Box::new(event)) };
+    let envelope = Envelope { to: To::Actor(about.clone()), body: Body::Event(Box::new(event)) };
     let payload = serde_json::to_vec(&envelope).unwrap();
-    store.append(vec![NewInput { partition: P0, payload, dedupe: None, bounded: true }]).await.unwrap()[0].pos
+    store.append(vec![NewInput { partition: P0, actor: about, payload, dedupe: None, bounded: true }]).await.unwrap()[0]
+        .pos
 }
 
-async fn owner(store: &Arc<dyn Store>, shelf: &Shelf, lease: &Lease) -> Owner {
+pub(super) async fn owner(store: &Arc<dyn Store>, shelf: &Shelf, lease: &Lease) -> Owner {
     Owner::take(Arc::clone(store), shelf.clone(), P0, lease, Settings::default()).await.unwrap()
 }
 
@@ -91,7 +92,7 @@ async fn died_trying(store: &Arc<dyn Store>, at: Pos, times: u32) -> Lease {
 }
 
 async fn dead(store: &Arc<dyn Store>) -> Vec<(Pos, Value)> {
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(None, 10).await.unwrap();
     dead.into_iter().map(|letter| (letter.pos, serde_json::from_slice(&letter.payload).unwrap())).collect()
 }
 

@@ -74,6 +74,7 @@ fn embedded(folder: &Path) -> Arc<dyn Store> {
         dedupe_keys: 1_000_000,
         dedupe: Millis::hours(24),
         dead: 100,
+        dead_a_customer: 50,
     };
     let (url, prefix) = ("embedded:".to_owned(), "bk".to_owned());
     let settings = store::Settings { url, prefix, partitions: 4, min_replicas: 0, bounds };

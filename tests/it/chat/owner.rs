@@ -60,7 +60,7 @@ impl Owner {
         let data = json!({ "text": text, "choices": choices });
         let id = format!("open-{}", rand::random::<u64>());
         let event = Event::new("test", &id, "open", Some(customer.clone()), data);
-        let at = self.inbox.events(vec![event]).await.unwrap()[0].0;
+        let at = self.inbox.events(vec![event]).await.unwrap()[0].unwrap().0;
         let id = ConversationId { partition: at.partition, pos: at.pos, k: 0 };
         self.decided(customer, |state| state.conversations.contains_key(&id)).await;
         id

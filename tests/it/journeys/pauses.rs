@@ -5,7 +5,38 @@ use serde_json::json;
 use super::journeys;
 use super::world::{World, of_kind};
 
-journeys!(a_paused_playbook_opens_nothing_and_what_is_open_goes_on);
+journeys!(
+    a_paused_playbook_opens_nothing_and_what_is_open_goes_on,
+    a_pause_holds_for_whatever_is_sent_after_its_answer,
+    a_paused_playbook_is_opened_by_nobody,
+);
+
+async fn a_pause_holds_for_whatever_is_sent_after_its_answer(mut world: World) {
+    for round in 0..5 {
+        let (paused, resumed) = (format!("p{round}"), format!("r{round}"));
+        assert_eq!(world.post("/v1/playbooks/checkout-trouble/pause", json!(null)).await.0, 200);
+        let refused = world.decline(&paused, "1").await;
+        assert_eq!(world.post("/v1/playbooks/checkout-trouble/resume", json!(null)).await.0, 200);
+        let opened = world.decline(&resumed, "1").await;
+        assert_eq!(world.outcome(&refused).await["decisions"][0]["verdict"], "paused", "round {round}");
+        let verdict = world.outcome(&opened).await["decisions"][0]["verdict"].clone();
+        assert!(["waiting", "opened"].contains(&verdict.as_str().unwrap()), "round {round}: {verdict}");
+    }
+}
+
+async fn a_paused_playbook_is_opened_by_nobody(world: World) {
+    let wanted = |customer: &str| {
+        let facts = json!({ "order_id": "7", "attempt": 2, "total": 89.5 });
+        json!({ "customer": format!("user:{customer}"), "playbook": "checkout-trouble", "facts": facts })
+    };
+    assert_eq!(world.post("/v1/playbooks/checkout-trouble/pause", json!(null)).await.0, 200);
+    let (status, refused) = world.post("/v1/conversations", wanted("42")).await;
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("paused"), "{refused}");
+    assert_eq!(world.post("/v1/playbooks/checkout-trouble/resume", json!(null)).await.0, 200);
+    let (status, opened) = world.post("/v1/conversations", wanted("42")).await;
+    assert_eq!(status, 201, "{opened}");
+}
 
 async fn a_paused_playbook_opens_nothing_and_what_is_open_goes_on(mut world: World) {
     let mut chat = world.chat("42").await;

@@ -1,12 +1,13 @@
 //! The server is restarted, its playbooks are changed, an input cannot be read: conversations go on.
 
 use beckon::model::ids::{ActorId, Partition};
+use beckon::model::input::To;
 use beckon::store::NewInput;
 use serde_json::{Value, json};
 
 use super::journeys;
 use super::model::Says;
-use super::world::{World, assert_dense, of_kind};
+use super::world::{KEY, World, assert_dense, of_kind, until};
 
 journeys!(
     a_conversation_goes_on_after_a_restart,
@@ -14,6 +15,8 @@ journeys!(
     a_changed_playbook_holds_for_new_conversations_only,
     the_first_event_is_judged_by_the_files_that_the_server_was_started_with,
     an_input_that_cannot_be_read_blocks_nobody,
+    a_quarantined_customers_events_are_rejected_until_its_dead_letters_go,
+    a_node_without_its_record_is_ready_and_says_so,
 );
 
 async fn a_conversation_goes_on_after_a_restart(mut world: World) {
@@ -107,7 +110,13 @@ async fn an_input_that_cannot_be_read_blocks_nobody(mut world: World) {
     let id = world.quick_talk(&mut chat, "42", "a").await;
     let store = std::sync::Arc::clone(&world.server().store);
     let partition: Partition = ActorId::user("42").partition(store.partitions());
-    let input = |payload: &[u8]| NewInput { partition, payload: payload.to_vec(), dedupe: None, bounded: true };
+    let input = |payload: &[u8]| NewInput {
+        partition,
+        actor: ActorId::user("42"),
+        payload: payload.to_vec(),
+        dedupe: None,
+        bounded: true,
+    };
     let poisons = store
         .append(vec![input(b"\xff\xfenot even text"), input(br#"{"to":"partition","body":{"unheard_of":1}}"#)])
         .await
@@ -115,7 +124,7 @@ async fn an_input_that_cannot_be_read_blocks_nobody(mut world: World) {
     chat.say(&id, "does it go on?").await;
     assert_eq!(chat.hears().await, "You said does it go on?.");
 
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(None, 10).await.unwrap();
     assert_eq!(dead.len(), 2);
     for (letter, poison) in dead.iter().zip(&poisons) {
         assert_eq!((letter.partition, letter.pos), (partition, poison.pos));
@@ -124,4 +133,66 @@ async fn an_input_that_cannot_be_read_blocks_nobody(mut world: World) {
     }
     let ready = world.get("/readyz").await;
     assert_eq!((&ready["ready"], &ready["dead_letters"]), (&json!(true), &json!(2)));
+}
+
+async fn a_quarantined_customers_events_are_rejected_until_its_dead_letters_go(mut world: World) {
+    let store = std::sync::Arc::clone(&world.server().store);
+    let sick = ActorId::user("sick");
+    let partition = sick.partition(store.partitions());
+    let well =
+        (0..).map(|n| format!("well{n}")).find(|id| ActorId::user(id).partition(store.partitions()) == partition);
+    let well = well.unwrap();
+    // Of a build to come: whom it concerns can be read, what it is cannot.
+    let payload = json!({ "to": To::Actor(sick.clone()), "body": { "unheard_of": 1 } }).to_string().into_bytes();
+    let poison = NewInput { partition, actor: sick.clone(), payload, dedupe: None, bounded: false };
+    let most = store_settings().dead_a_customer;
+    store.append(vec![poison; usize::try_from(most).unwrap()]).await.unwrap();
+    until("all are put aside", || async { store.fill().await.unwrap()[&partition].dead == most }).await;
+
+    let event = |id: &str, customer: &str| json!({ "specversion": "1.0", "id": id, "source": "shop", "type": "a.b", "subject": customer });
+    let (status, refused) = world.send_event(KEY, event("1", "sick")).await;
+    assert_eq!((status, &refused["type"]), (409, &json!("/problems/quarantined")), "{refused}");
+    let batch = json!([event("2", &well), event("3", "sick")]);
+    let request = world.http.post(format!("{}/v1/events", world.url)).bearer_auth(KEY);
+    let request = request.header("content-type", "application/cloudevents-batch+json").body(batch.to_string());
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["accepted"], 1, "{answer}");
+    assert_eq!(
+        (&answer["results"][0]["status"], &answer["results"][1]["status"]),
+        (&json!("accepted"), &json!("rejected"))
+    );
+    assert_eq!(answer["results"][1]["error"]["type"], "/problems/quarantined", "{answer}");
+    world.outcome(answer["results"][0]["event"].as_str().unwrap()).await;
+
+    // All of them are found, page by page.
+    let mut found = Vec::new();
+    let mut path = "/v1/dead-letters?limit=20".to_owned();
+    loop {
+        let page = world.get(&path).await;
+        found.extend(page["items"].as_array().unwrap().iter().map(|letter| letter["id"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        path = format!("/v1/dead-letters?limit=20&cursor={cursor}");
+    }
+    assert_eq!(found.len() as u64, most);
+    assert!(found.is_sorted_by(|a, b| a != b), "each once");
+    let last = found.last().unwrap();
+    assert_eq!(world.get(&format!("/v1/dead-letters/{last}")).await["input"]["body"], json!({ "unheard_of": 1 }));
+
+    assert!(world.rest(reqwest::Method::DELETE, "/v1/customers/user:sick", Value::Null).await.0 < 300);
+    assert_eq!(world.get("/v1/dead-letters").await["items"], json!([]), "erased with all else");
+    world.event("a.b", "sick", Value::Null).await;
+}
+
+fn store_settings() -> beckon::store::Bounds {
+    crate::store::Place::embedded().settings().bounds
+}
+
+async fn a_node_without_its_record_is_ready_and_says_so(mut world: World) {
+    world.server().record.close().await;
+    world.event("a.b", "42", Value::Null).await;
+    let request = world.http.get(format!("{}/readyz", world.url)).send().await.unwrap();
+    assert_eq!(request.status(), 200);
+    let told: Value = request.json().await.unwrap();
+    assert_eq!(told["ready"], true, "{told}");
+    assert!(told["problems"][0].as_str().unwrap().contains("record"), "{told}");
 }

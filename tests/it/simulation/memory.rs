@@ -10,8 +10,8 @@ use beckon::model::ids::{ActorId, ConversationId, Partition, Pos};
 use beckon::model::input::InForce;
 use beckon::model::time::{Millis, Ms};
 use beckon::store::{
-    Appended, Batch, Bounds, Committed, DedupeKey, Fill, JournalId, Lease, LogCursor, NewInput, PendingEffect, Started,
-    StoreError, StoredDead, StoredInput,
+    Appended, Batch, Bounds, Committed, DedupeKey, Fill, JournalId, Lease, LogCursor, NewDead, NewInput, PendingEffect,
+    Started, StoreError, StoredDead, StoredInput,
 };
 
 /// A pending effect: its place in line, its payload, and under which epoch it was started and when.
@@ -35,7 +35,7 @@ pub struct Part {
     /// The journal.
     pub journal: BTreeMap<JournalId, Vec<u8>>,
     last_line: JournalId,
-    dead: BTreeMap<Pos, Vec<u8>>,
+    dead: BTreeMap<Pos, NewDead>,
     /// Who holds the lease, and until when.
     holder: Option<(String, Ms)>,
     epoch: u64,
@@ -78,6 +78,10 @@ fn wrong<T>(why: String) -> Result<T, StoreError> {
     Err(StoreError::Corrupt(why))
 }
 
+fn stored(partition: Partition, letter: &NewDead) -> StoredDead {
+    StoredDead { partition, pos: letter.pos, payload: letter.payload.clone() }
+}
+
 impl Memory {
     /// An empty store.
     pub fn new(partitions: u16) -> Memory {
@@ -88,6 +92,7 @@ impl Memory {
             dedupe_keys: 100_000,
             dedupe: Millis::hours(24),
             dead: 1_000,
+            dead_a_customer: 1_000,
         };
         Memory {
             parts: (0..partitions).map(|_| Part::default()).collect(),
@@ -298,21 +303,20 @@ impl Memory {
     }
 
     pub fn dead(&mut self) -> Vec<StoredDead> {
-        (0_u16..)
+        let mut dead: Vec<StoredDead> = (0_u16..)
             .zip(&self.parts)
-            .flat_map(|(partition, part)| {
-                part.dead.iter().map(move |(pos, payload)| StoredDead {
-                    partition: Partition(partition),
-                    pos: *pos,
-                    payload: payload.clone(),
-                })
-            })
-            .collect()
+            .flat_map(|(partition, part)| part.dead.values().map(move |letter| stored(Partition(partition), letter)))
+            .collect();
+        dead.sort_by_key(|dead| (dead.pos, dead.partition));
+        dead
+    }
+
+    pub fn dead_letter(&mut self, partition: Partition, pos: Pos) -> Option<StoredDead> {
+        self.part(partition).dead.get(&pos).map(|letter| stored(partition, letter))
     }
 
     pub fn take_dead(&mut self, partition: Partition, pos: Pos) -> Option<StoredDead> {
-        let payload = self.part(partition).dead.remove(&pos)?;
-        Some(StoredDead { partition, pos, payload })
+        self.part(partition).dead.remove(&pos).map(|letter| stored(partition, &letter))
     }
 
     pub fn put_catalog(&mut self, hash: &str, files: &Files) {
@@ -321,6 +325,10 @@ impl Memory {
 
     pub fn catalog(&self, hash: &str) -> Option<Files> {
         self.catalogs.get(hash).cloned()
+    }
+
+    pub fn dedupe_keys(&self) -> u64 {
+        self.seen.len() as u64
     }
 
     pub fn fill(&self) -> BTreeMap<Partition, Fill> {
@@ -377,8 +385,9 @@ impl Part {
             self.last_line = JournalId { epoch, n };
             self.journal.insert(self.last_line, line.clone());
         }
-        for (pos, letter) in &batch.dead {
-            self.dead.insert(*pos, letter.clone());
+        self.dead.retain(|_, letter| !batch.forget_dead.contains(&letter.actor));
+        for letter in &batch.dead {
+            self.dead.insert(letter.pos, letter.clone());
         }
         for conversation in &batch.forget {
             self.logs.remove(conversation);

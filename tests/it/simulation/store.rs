@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use beckon::model::catalog::Files;
 use beckon::model::decision::JournalLine;
-use beckon::model::ids::{ActorId, ConversationId, Partition, Pos};
+use beckon::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use beckon::model::input::InForce;
 use beckon::model::time::{Millis, Ms};
 use beckon::store::{
@@ -385,8 +385,13 @@ impl Store for SimStore {
         Ok(hints)
     }
 
-    async fn dead(&self, max: usize) -> Result<Vec<StoredDead>, StoreError> {
-        self.ask("dead", |memory, _| memory.dead().into_iter().take(max).collect()).await
+    async fn dead(&self, after: Option<EventId>, max: usize) -> Result<Vec<StoredDead>, StoreError> {
+        let later = |dead: &StoredDead| after.is_none_or(|a| (dead.pos, dead.partition) > (a.pos, a.partition));
+        self.ask("dead", |memory, _| memory.dead().into_iter().filter(later).take(max).collect()).await
+    }
+
+    async fn dead_letter(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
+        self.ask("dead_letter", |memory, _| memory.dead_letter(partition, pos)).await
     }
 
     async fn take_dead(&self, partition: Partition, pos: Pos) -> Result<Option<StoredDead>, StoreError> {
@@ -423,6 +428,10 @@ impl Store for SimStore {
 
     async fn depart(&self, _node: &str) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn dedupe_keys(&self) -> Result<u64, StoreError> {
+        self.ask("dedupe_keys", |memory, _| memory.dedupe_keys()).await
     }
 
     async fn fill(&self) -> Result<BTreeMap<Partition, Fill>, StoreError> {

@@ -7,7 +7,7 @@ use beckon::model::ids::{Partition, Pos};
 use beckon::model::time::Millis;
 use beckon::store::{Appended, Batch, JournalId, NewInput, Store, StoreError, StoredInput};
 
-use super::{Owner, P0, P1, Place, contract, input, keyed, put, put_many, unbounded};
+use super::{Owner, P0, P1, Place, actor, contract, dead, input, keyed, put, put_many, unbounded};
 
 contract!(
     an_input_is_read_back_as_it_was_appended,
@@ -24,7 +24,10 @@ contract!(
     a_full_inbox_refuses_what_is_bounded_until_it_is_decided,
     a_refused_call_leaves_nothing_of_its_partition,
     a_duplicate_is_answered_though_the_inbox_is_full,
-    full_effects_journal_or_dead_letters_refuse_too,
+    full_effects_or_journal_refuse_too,
+    a_customer_with_too_many_dead_letters_is_refused_and_nobody_else,
+    where_the_dead_letters_of_all_are_full_only_those_who_have_one_are_refused,
+    forgotten_dead_letters_are_those_of_before_and_of_their_customer,
     a_restart_keeps_inputs_and_keys_and_positions_grow_on,
     bytes_of_any_kind_survive,
     nothing_appended_is_nothing,
@@ -185,6 +188,7 @@ async fn a_full_memory_of_keys_refuses_and_forgets_nothing(place: Place) {
     assert!(store.append(vec![input(P0, "without a key")]).await.unwrap()[0].fresh);
     let result = NewInput { bounded: false, ..keyed(P0, "a result", 21) };
     assert!(store.append(vec![result]).await.unwrap()[0].fresh);
+    assert_eq!(store.dedupe_keys().await.unwrap(), 21);
     for (key, pos) in first.iter().enumerate() {
         let again = store.append(vec![keyed(P0, "a", key as u128)]).await.unwrap()[0];
         assert_eq!(again, Appended { pos: *pos, fresh: false });
@@ -226,12 +230,11 @@ async fn a_duplicate_is_answered_though_the_inbox_is_full(place: Place) {
     full(store.append(vec![keyed(P0, "a", 1), keyed(P0, "c", 3)]).await);
 }
 
-async fn full_effects_journal_or_dead_letters_refuse_too(place: Place) {
+async fn full_effects_or_journal_refuse_too(place: Place) {
     let store = place
         .open_with(|settings| {
             settings.bounds.effects = 2;
             settings.bounds.journal = 2;
-            settings.bounds.dead = 1;
         })
         .await;
     let mut owner = Owner::of(&*store, P0).await;
@@ -243,12 +246,91 @@ async fn full_effects_journal_or_dead_letters_refuse_too(place: Place) {
     let journal = vec![b"one".to_vec(), b"two".to_vec()];
     owner.commit_to(to, Batch { finished, journal, journal_from: 1, ..Batch::default() }).await;
     assert_eq!(full(store.append(vec![input(P0, "x")]).await), "the journal");
-    let to = store.append(vec![unbounded(P0, "poison")]).await.unwrap()[0].pos;
-    owner.commit_to(to, Batch { dead: vec![(to, b"why".to_vec())], ..Batch::default() }).await;
     store.trim(P0, JournalId { epoch: owner.epoch, n: 2 }, Pos::START, &[]).await.unwrap();
-    assert_eq!(full(store.append(vec![input(P0, "x")]).await), "the list of dead letters");
-    store.take_dead(P0, to).await.unwrap().unwrap();
     assert!(store.append(vec![input(P0, "x")]).await.is_ok());
+}
+
+/// An input of a customer.
+fn of(customer: &str, key: u128) -> NewInput {
+    NewInput { actor: actor(customer), ..keyed(P0, customer, key) }
+}
+
+/// Puts so many inputs of a customer aside.
+async fn put_aside(store: &dyn Store, owner: &mut Owner<'_>, customer: &str, count: usize) -> Vec<Pos> {
+    let mut aside = Vec::new();
+    for _ in 0..count {
+        let to = store.append(vec![unbounded(P0, "poison")]).await.unwrap()[0].pos;
+        owner.commit_to(to, Batch { dead: vec![dead(to, customer, b"why")], ..Batch::default() }).await;
+        aside.push(to);
+    }
+    aside
+}
+
+/// Which of these are taken, in order.
+async fn taken(store: &dyn Store, inputs: Vec<NewInput>) -> Vec<bool> {
+    match store.append(inputs).await {
+        Ok(appended) => vec![true; appended.len()],
+        Err(StoreError::Quarantined(appended)) => appended.iter().map(Option::is_some).collect(),
+        Err(problem) => panic!("{problem}"),
+    }
+}
+
+async fn a_customer_with_too_many_dead_letters_is_refused_and_nobody_else(place: Place) {
+    let store = place.open_with(|settings| settings.bounds.dead_a_customer = 3).await;
+    let mut owner = Owner::of(&*store, P0).await;
+    let known = store.append(vec![of("sick", 1)]).await.unwrap()[0].pos;
+    let aside = put_aside(&*store, &mut owner, "sick", 3).await;
+    let before = store.read(P0, owner.at, 100).await.unwrap().len();
+
+    let elsewhere = NewInput { partition: P1, ..of("well", 3) };
+    let inputs = vec![of("well", 2), of("sick", 4), of("sick", 1), of("sick", 4), elsewhere, of("other", 5)];
+    let Err(StoreError::Quarantined(answers)) = store.append(inputs).await else { panic!("all were taken") };
+    let fresh: Vec<Option<bool>> = answers.iter().map(|answer| answer.map(|answer| answer.fresh)).collect();
+    assert_eq!(fresh, [Some(true), None, Some(false), None, Some(true), Some(true)]);
+    assert_eq!(answers[2].unwrap().pos, known, "what came before is answered as ever");
+    assert_eq!(store.read(P0, owner.at, 100).await.unwrap().len(), before + 2);
+    // Results are never held up; and a refused key is not remembered.
+    let result = NewInput { bounded: false, ..of("sick", 6) };
+    assert_eq!(taken(&*store, vec![result]).await, [true]);
+    store.take_dead(P0, aside[1]).await.unwrap().unwrap();
+    assert!(store.append(vec![of("sick", 4)]).await.unwrap()[0].fresh);
+    put_aside(&*store, &mut owner, "sick", 1).await;
+    drop(store);
+    let store = place.open_with(|settings| settings.bounds.dead_a_customer = 3).await;
+    assert_eq!(taken(&*store, vec![of("sick", 7), of("well", 8)]).await, [false, true], "over a restart too");
+}
+
+async fn where_the_dead_letters_of_all_are_full_only_those_who_have_one_are_refused(place: Place) {
+    let store = place
+        .open_with(|settings| {
+            settings.bounds.dead = 4;
+            settings.bounds.dead_a_customer = 3;
+        })
+        .await;
+    let mut owner = Owner::of(&*store, P0).await;
+    put_aside(&*store, &mut owner, "a", 2).await;
+    put_aside(&*store, &mut owner, "b", 1).await;
+    assert_eq!(taken(&*store, vec![of("a", 1), of("b", 2), of("c", 3)]).await, [true, true, true]);
+    put_aside(&*store, &mut owner, "c", 1).await;
+    let inputs = vec![of("a", 4), of("b", 5), of("c", 6), of("d", 7)];
+    assert_eq!(taken(&*store, inputs).await, [false, false, false, true]);
+}
+
+async fn forgotten_dead_letters_are_those_of_before_and_of_their_customer(place: Place) {
+    let store = place.open_with(|settings| settings.bounds.dead_a_customer = 2).await;
+    let mut owner = Owner::of(&*store, P0).await;
+    put_aside(&*store, &mut owner, "erased", 2).await;
+    let kept = put_aside(&*store, &mut owner, "kept", 1).await[0];
+    assert_eq!(taken(&*store, vec![of("erased", 1)]).await, [false]);
+    let later = put(&*store, P0, "later").await;
+    let forget_dead = vec![actor("erased"), actor("who has none")];
+    owner
+        .commit_to(later, Batch { forget_dead, dead: vec![dead(later, "erased", b"later")], ..Batch::default() })
+        .await;
+    let left: Vec<Pos> = store.dead(None, 10).await.unwrap().iter().map(|letter| letter.pos).collect();
+    assert_eq!(left, [kept, later]);
+    assert_eq!(store.fill().await.unwrap()[&P0].dead, 2);
+    assert_eq!(taken(&*store, vec![of("erased", 1)]).await, [true]);
 }
 
 async fn a_restart_keeps_inputs_and_keys_and_positions_grow_on(place: Place) {

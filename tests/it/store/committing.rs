@@ -4,7 +4,7 @@ use beckon::model::ids::Pos;
 use beckon::model::time::Ms;
 use beckon::store::{Batch, Committed, JournalId, LogCursor, StoreError};
 
-use super::{Owner, P0, P1, Place, actor, contract, conversation, entry, own, put, put_many};
+use super::{Owner, P0, P1, Place, actor, contract, conversation, dead, entry, own, put, put_many};
 
 contract!(
     a_batch_changes_everything_at_once,
@@ -47,14 +47,14 @@ async fn a_batch_changes_everything_at_once(place: Place) {
     let store = place.open().await;
     let mut owner = Owner::of(&*store, P0).await;
     let all = put_many(&*store, P0, 2).await;
-    owner.commit_to(all[1], Batch { dead: vec![(all[0], b"bad".to_vec())], ..full_batch() }).await;
+    owner.commit_to(all[1], Batch { dead: vec![dead(all[0], "a", b"bad")], ..full_batch() }).await;
     let states = store.load(P0, &[actor("b"), actor("a"), actor("c")]).await.unwrap();
     assert_eq!(states, [Some(b"B".to_vec()), Some(b"A".to_vec()), None]);
     assert_eq!(store.due(P0, Ms(500), 10).await.unwrap(), [(actor("a"), Ms(500))]);
     assert_eq!(store.log(conversation(P0, 0), LogCursor::default(), 10).await.unwrap().len(), 3);
     assert_eq!(store.effects(P0, 10).await.unwrap().len(), 1);
     assert_eq!(store.journal(P0, JournalId::default(), 10).await.unwrap().len(), 2);
-    let dead = store.dead(10).await.unwrap();
+    let dead = store.dead(None, 10).await.unwrap();
     assert_eq!((dead[0].partition, dead[0].pos, &dead[0].payload[..]), (P0, all[0], &b"bad"[..]));
     let fill = store.fill().await.unwrap()[&P0];
     assert_eq!((fill.undecided, fill.effects, fill.journal, fill.dead), (0, 1, 2, 1));
@@ -302,7 +302,7 @@ async fn a_restart_keeps_all_that_was_committed(place: Place) {
     let store = place.open().await;
     let mut owner = Owner::of(&*store, P0).await;
     let all = put_many(&*store, P0, 3).await;
-    owner.commit_to(all[1], Batch { dead: vec![(all[0], b"bad".to_vec())], ..full_batch() }).await;
+    owner.commit_to(all[1], Batch { dead: vec![dead(all[0], "a", b"bad")], ..full_batch() }).await;
     store.trim(P0, JournalId { epoch: owner.epoch, n: 1 }, all[1], &[]).await.unwrap();
     let (epoch, fill) = (owner.epoch, store.fill().await.unwrap());
     drop(store);
@@ -316,7 +316,7 @@ async fn a_restart_keeps_all_that_was_committed(place: Place) {
     assert_eq!(store.due(P0, Ms(500), 10).await.unwrap().len(), 1);
     assert_eq!(store.log(conversation(P0, 0), LogCursor::default(), 10).await.unwrap().len(), 3);
     assert_eq!(store.effects(P0, 10).await.unwrap().len(), 1);
-    assert_eq!(store.dead(10).await.unwrap().len(), 1);
+    assert_eq!(store.dead(None, 10).await.unwrap().len(), 1);
 }
 
 async fn ids_with_every_kind_of_character_stay_apart(place: Place) {

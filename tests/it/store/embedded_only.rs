@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use beckon::model::ids::Pos;
-use beckon::store::{Store, StoreError};
+use beckon::store::{Batch, NewInput, Store, StoreError};
 
-use super::{Owner, P0, Place, input, put, put_many};
+use super::{Owner, P0, Place, actor, dead, input, put, put_many};
 
 fn ended(folder: &Path) -> String {
     match beckon::store::embedded::open(folder, &Place::embedded().settings()) {
@@ -208,4 +208,51 @@ async fn a_full_disk_refuses_and_after_space_is_freed_it_goes_on() {
     let store = beckon::store::embedded::open(folder, &Place::embedded().settings()).unwrap();
     let found: Vec<Pos> = store.read(P0, Pos::START, 1_000).await.unwrap().iter().map(|input| input.pos).collect();
     assert_eq!(found, accepted);
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_up_to_date() {
+    let place = Place::embedded();
+    let store = place.open().await;
+    let mut owner = Owner::of(&*store, P0).await;
+    let to = put(&*store, P0, "poison").await;
+    let payload = br#"{"actor":"user:sick","reason":"why"}"#;
+    owner.commit_to(to, Batch { dead: vec![dead(to, "sick", payload)], ..Batch::default() }).await;
+    let odd = put(&*store, P0, "poison").await;
+    owner.commit_to(odd, Batch { dead: vec![dead(odd, "sick", b"no json")], ..Batch::default() }).await;
+    drop(store);
+    let Place::Embedded(dir) = &place else { panic!("it is embedded") };
+    let db = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+    db.execute_batch("drop index dead_by_actor; alter table dead drop column actor; pragma user_version = 1").unwrap();
+    drop(db);
+
+    let store = place.open_with(|settings| settings.bounds.dead_a_customer = 1).await;
+    assert_eq!(store.dead(None, 10).await.unwrap().len(), 2);
+    let input = NewInput { actor: actor("sick"), ..input(P0, "x") };
+    assert!(
+        matches!(store.append(vec![input]).await, Err(StoreError::Quarantined(_))),
+        "its letter is known as its own"
+    );
+}
+
+#[tokio::test]
+async fn how_full_it_is_needs_no_writer() {
+    let place = Place::embedded();
+    let store = place.open().await;
+    let first = put_many(&*store, P0, 3).await[0];
+    let Place::Embedded(dir) = &place else { panic!("it is embedded") };
+    let other = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let waiting = store.append(vec![input(P0, "waits for the file")]);
+    let fill = async {
+        let fill = store.fill().await.unwrap()[&P0];
+        assert_eq!((fill.undecided, fill.oldest_undecided), (3, Some(first.time())));
+        assert_eq!(store.dedupe_keys().await.unwrap(), 0);
+        other.execute_batch("rollback").unwrap();
+    };
+    let (waited, ()) = tokio::join!(waiting, async {
+        tokio::time::timeout(std::time::Duration::from_secs(3), fill).await.expect("it is answered meanwhile");
+    });
+    waited.unwrap();
+    assert_eq!(store.fill().await.unwrap()[&P0].undecided, 4);
 }

@@ -1,9 +1,9 @@
 //! Logs are read on from a cursor exactly; dead letters wait until they are taken.
 
-use beckon::model::ids::{ConversationId, Pos};
+use beckon::model::ids::{ConversationId, EventId, Pos};
 use beckon::store::{Batch, LogCursor, StoredDead};
 
-use super::{Owner, P0, P1, Place, contract, conversation, entry, own, put_many};
+use super::{Owner, P0, P1, Place, contract, conversation, dead, entry, own, put_many};
 
 contract!(
     a_log_is_read_on_from_a_cursor_exactly,
@@ -73,21 +73,27 @@ async fn dead_letters_come_oldest_first_and_are_taken_once(place: Place) {
     for partition in [P1, P0, P1] {
         let lease = own(&*store, partition, "node").await;
         let all = put_many(&*store, partition, 3).await;
-        let dead: Vec<_> = all[..2].iter().map(|pos| (*pos, pos.to_string().into_bytes())).collect();
-        for (pos, payload) in &dead {
-            wanted.push(StoredDead { partition, pos: *pos, payload: payload.clone() });
+        let dead: Vec<_> = all[..2].iter().map(|pos| dead(*pos, "a", pos.to_string().as_bytes())).collect();
+        for letter in &dead {
+            wanted.push(StoredDead { partition, pos: letter.pos, payload: letter.payload.clone() });
         }
         let batch = Batch { dead, ..Batch::default() };
         store.commit(partition, lease.epoch, lease.at, all[2], batch).await.unwrap();
     }
     wanted.sort_by_key(|dead| (dead.pos, dead.partition));
-    assert_eq!(store.dead(100).await.unwrap(), wanted);
-    assert_eq!(store.dead(2).await.unwrap(), wanted[..2]);
+    assert_eq!(store.dead(None, 100).await.unwrap(), wanted);
+    assert_eq!(store.dead(None, 2).await.unwrap(), wanted[..2]);
+    for (n, letter) in wanted.iter().enumerate() {
+        let after = Some(EventId { partition: letter.partition, pos: letter.pos });
+        assert_eq!(store.dead(after, 100).await.unwrap(), wanted[n + 1..], "after {n}");
+        assert_eq!(store.dead_letter(letter.partition, letter.pos).await.unwrap().as_ref(), Some(letter));
+    }
+    assert_eq!(store.dead_letter(P0, Pos { ms: 1, n: 1 }).await.unwrap(), None);
     let taken = wanted.remove(1);
     assert_eq!(store.take_dead(taken.partition, taken.pos).await.unwrap(), Some(taken.clone()));
     assert_eq!(store.take_dead(taken.partition, taken.pos).await.unwrap(), None);
     assert_eq!(store.take_dead(P0, Pos { ms: 1, n: 1 }).await.unwrap(), None);
-    assert_eq!(store.dead(100).await.unwrap(), wanted);
+    assert_eq!(store.dead(None, 100).await.unwrap(), wanted);
     let fill = store.fill().await.unwrap();
     assert_eq!(fill[&P0].dead + fill[&P1].dead, 5);
 }
@@ -96,8 +102,8 @@ async fn a_dead_letter_must_be_of_the_commit(place: Place) {
     let store = place.open().await;
     let lease = own(&*store, P0, "node").await;
     let all = put_many(&*store, P0, 3).await;
-    for dead in [vec![all[2]], vec![Pos::START], vec![all[1], all[0]], vec![all[0], all[0]]] {
-        let batch = Batch { dead: dead.into_iter().map(|pos| (pos, vec![])).collect(), ..Batch::default() };
+    for dead_of in [vec![all[2]], vec![Pos::START], vec![all[1], all[0]], vec![all[0], all[0]]] {
+        let batch = Batch { dead: dead_of.into_iter().map(|pos| dead(pos, "a", b"")).collect(), ..Batch::default() };
         assert!(store.commit(P0, lease.epoch, lease.at, all[1], batch).await.is_err());
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use beckon::model::ids::{ActorId, ConversationId, Partition, Pos};
 use beckon::model::time::Millis;
-use beckon::store::{Appended, Batch, Bounds, Committed, Lease, NewEntry, NewInput, Settings, Store};
+use beckon::store::{Appended, Batch, Bounds, Committed, Lease, NewDead, NewEntry, NewInput, Settings, Store};
 
 /// Makes of each test one for each store.
 macro_rules! contract {
@@ -62,6 +62,7 @@ impl Place {
             dedupe_keys: 10_000,
             dedupe: Millis::hours(24),
             dead: 100,
+            dead_a_customer: 50,
         };
         Settings { url, prefix, partitions: 4, min_replicas: 0, bounds }
     }
@@ -86,7 +87,7 @@ pub const P1: Partition = Partition(1);
 pub const TTL: Duration = Duration::from_secs(30);
 
 pub fn input(partition: Partition, payload: &str) -> NewInput {
-    NewInput { partition, payload: payload.as_bytes().to_vec(), dedupe: None, bounded: true }
+    NewInput { partition, actor: actor("somebody"), payload: payload.as_bytes().to_vec(), dedupe: None, bounded: true }
 }
 
 pub fn keyed(partition: Partition, payload: &str, key: u128) -> NewInput {
@@ -99,6 +100,11 @@ pub fn unbounded(partition: Partition, payload: &str) -> NewInput {
 
 pub fn actor(id: &str) -> ActorId {
     ActorId::user(id)
+}
+
+/// A dead letter of a customer.
+pub fn dead(pos: Pos, of: &str, payload: &[u8]) -> NewDead {
+    NewDead { pos, actor: actor(of), payload: payload.to_vec() }
 }
 
 pub fn conversation(partition: Partition, k: u32) -> ConversationId {

@@ -7,7 +7,7 @@ use beckon::store::{Appended, Batch, Channel, Committed, Hint, JournalId, Settin
 use tokio::time::{sleep, timeout};
 
 use super::server::Server;
-use super::{Owner, P0, Place, actor, conversation, entry, input, keyed, own, put, put_many};
+use super::{Owner, P0, Place, actor, conversation, dead, entry, input, keyed, own, put, put_many};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -199,6 +199,10 @@ async fn what_a_202_survives_follows_the_servers_settings() {
         let survives = store.survives().await.unwrap();
         assert_eq!((&survives.setting[..], survives.machine_lost), (setting, machine_lost));
     }
+    let held =
+        place(&server).open_with(|settings: &mut Settings| settings.min_replicas = 2).await.survives().await.unwrap();
+    assert!(held.setting.ends_with("min_replicas 2"), "{held:?}");
+    assert_eq!(held.machine_lost, "nothing held by n replicas");
     let secretive = Server::start(&["--rename-command", "CONFIG", ""]);
     let store = place(&secretive).open().await;
     assert_eq!(store.survives().await.unwrap().setting, "unknown settings");
@@ -222,7 +226,7 @@ async fn every_key_of_a_partition_has_its_hash_tag_and_the_prefix() {
                 effects: vec![("e".to_owned(), vec![1])],
                 journal: vec![vec![1]],
                 journal_from: 1,
-                dead: vec![(to, vec![1])],
+                dead: vec![dead(to, "{x} *", &[1])],
                 ..Batch::default()
             },
         )
@@ -236,7 +240,7 @@ async fn every_key_of_a_partition_has_its_hash_tag_and_the_prefix() {
         assert!(key.starts_with("bk:{00}:") || global.contains(&key.as_str()), "{key}");
         assert_eq!(key.matches(['{', '}', '*', ' ']).count(), if key.contains("{00}") { 2 } else { 0 }, "{key}");
     }
-    assert_eq!(keys.len(), 12 + global.len(), "{keys:?}");
+    assert_eq!(keys.len(), 13 + global.len(), "{keys:?}");
 }
 
 #[tokio::test]
