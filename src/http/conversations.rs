@@ -158,7 +158,10 @@ pub async fn open(
     let playbook = fields::required(&body, "playbook")?;
     let facts = match body.remove("facts") {
         None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
-        Some(facts @ Value::Object(_)) => facts,
+        Some(facts @ Value::Object(_)) if facts.to_string().len() <= parts.limits.item => facts,
+        Some(Value::Object(_)) => {
+            return Err(ApiError::invalid("/facts", "`facts` are larger than an event may be (`http.max_item`)."));
+        }
         Some(_) => return Err(ApiError::invalid("/facts", "`facts` is an object.")),
     };
     let id = format!("{:032x}", rand::random::<u128>());

@@ -25,6 +25,9 @@ pub fn events_of(source: &Source, headers: &Headers, body: &[u8], received: &Rec
     received.check_count(items.len())?;
     let many = source.each.is_some();
     let read = |(index, item): (usize, &Value)| {
+        if let Err(refused) = received.check_size(item.to_string().len()) {
+            return Item::refused(None, if many { refused.under(&format!("/{index}")) } else { refused });
+        }
         let delivery = || delivery(headers, body, many.then_some(index));
         match event(source, &profile, item, received, delivery) {
             Ok(event) => Item::taken(event),

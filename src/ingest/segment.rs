@@ -53,8 +53,13 @@ pub struct Request<'b> {
     pub write_key: Option<String>,
     items: Vec<&'b RawValue>,
     common: Map<String, Value>,
+    /// Bytes of `common`.
+    shared: usize,
     call: Option<Call>,
 }
+
+/// Bytes that the members shared by a batch may come to, counted once for each of its items: every event gets its own.
+const MAX_SHARED: usize = 16 * 1024 * 1024;
 
 /// Takes a body apart: one call, or a batch where `call` is none.
 ///
@@ -68,35 +73,47 @@ pub fn open(call: Option<Call>, body: &[u8]) -> Result<Request<'_>, Refused> {
     let write_key: Option<String> = text("writeKey");
     if call.is_some() {
         let whole: &RawValue = serde_json::from_slice(body).map_err(|_| Refused::at("", "is no JSON"))?;
-        return Ok(Request { write_key, items: vec![whole], common: Map::new(), call });
+        return Ok(Request { write_key, items: vec![whole], common: Map::new(), shared: 0, call });
     }
-    let mut common = Map::new();
+    let (mut common, mut shared) = (Map::new(), 0);
     let mut items = None;
     for (name, raw) in &members {
         match name.as_str() {
             "batch" => items = Some(split(raw.get().as_bytes()).map_err(|error| error.under("/batch"))?),
             "context" | "integrations" | "sentAt" => {
                 let value = read_json(raw.get().as_bytes()).map_err(|error| error.under(&format!("/{name}")))?;
+                shared += raw.get().len();
                 common.insert(name.clone(), value);
             }
             _ => {}
         }
     }
     let items = items.ok_or_else(|| Refused::at("/batch", "a batch is an object with an array `batch`"))?;
-    Ok(Request { write_key, items, common, call: None })
+    Ok(Request { write_key, items, common, shared, call: None })
 }
 
 impl Request<'_> {
     /// The events. `source` is their source; `profile` says whom they concern, where the key has one.
     ///
     /// # Errors
-    /// Too many items.
+    /// Too many items, or too much that is shared by too many.
     pub fn events(&self, headers: &Headers, received: &Received, source: &str, profile: Option<&Source>) -> Items {
         received.check_count(self.items.len())?;
+        if self.shared.saturating_mul(self.items.len()) > MAX_SHARED {
+            let detail = format!(
+                "{} bytes are shared by {} items; together that may be 16 MiB: send fewer items, or put it into those that need it",
+                self.shared,
+                self.items.len()
+            );
+            return Err(Refused::at("/context", detail).coded(Code::TooLarge));
+        }
         let read = |(index, raw): (usize, &&RawValue)| {
             let prefix = if self.call.is_some() { String::new() } else { format!("/batch/{index}") };
             let text = raw.get();
-            let item = received.check_size(text.len()).and_then(|()| Ok(read_json(text.as_bytes())?));
+            // With what the batch shares, for that becomes part of the event.
+            let item = received
+                .check_size(text.len().saturating_add(self.shared))
+                .and_then(|()| Ok(read_json(text.as_bytes())?));
             let object = match item {
                 Ok(Value::Object(object)) => object,
                 Ok(_) => return Item::refused(None, Refused::at(prefix, "a call is an object")),

@@ -1,6 +1,6 @@
 //! The playbooks: read, with what a check says of the files and what each made of events; and pausing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,8 +16,8 @@ use crate::record::{EventFilter, Role};
 /// Events that the page of a playbook shows.
 const LATEST: u32 = 10;
 
-/// The verdicts, in the order of the table.
-pub(super) const VERDICTS: [Verdict; 8] = [
+/// The verdicts, in the order in which they are shown.
+pub(super) const VERDICTS: [Verdict; 18] = [
     Verdict::Waiting,
     Verdict::Opened,
     Verdict::Joined,
@@ -26,7 +26,35 @@ pub(super) const VERDICTS: [Verdict; 8] = [
     Verdict::Limited,
     Verdict::Paused,
     Verdict::Failed,
+    Verdict::Pending,
+    Verdict::Late,
+    Verdict::Withdrawn,
+    Verdict::Excluded,
+    Verdict::Holdout,
+    Verdict::OptedOut,
+    Verdict::Quiet,
+    Verdict::Outranked,
+    Verdict::Dropped,
+    Verdict::Shadow,
 ];
+
+/// These have their place on the page also where nothing came to them; the others where something did.
+const ALWAYS: [Verdict; 4] = [Verdict::Waiting, Verdict::Opened, Verdict::NotMatched, Verdict::Limited];
+
+/// The verdicts that a page shows of these counts: none that was counted is left out, whatever it is called.
+fn columns(counts: &Counts, playbook: Option<&str>) -> Vec<String> {
+    let counted: BTreeSet<&str> = counts
+        .iter()
+        .filter(|((name, _), count)| **count > 0 && playbook.is_none_or(|playbook| playbook == name))
+        .map(|((_, verdict), _)| verdict.as_str())
+        .collect();
+    let known: Vec<String> = VERDICTS.iter().map(|verdict| verdict_name(*verdict)).collect();
+    let always: Vec<String> = ALWAYS.iter().map(|verdict| verdict_name(*verdict)).collect();
+    let unknown =
+        counted.iter().filter(|name| !known.iter().any(|known| known == *name)).map(|name| (*name).to_owned());
+    let shown = known.iter().filter(|name| counted.contains(name.as_str()) || always.contains(name)).cloned();
+    shown.chain(unknown).collect()
+}
 
 /// A verdict's published name.
 pub(super) fn verdict_name(verdict: Verdict) -> String {
@@ -58,7 +86,7 @@ pub(super) async fn page(
     let filter = EventFilter { playbook: Some(name.clone()), ..EventFilter::default() };
     let events = dashboard.record.recent_events(&filter, None, LATEST).await?;
     let values = json!({
-        "row": shown(row, &counts),
+        "row": shown(row, &counts, &columns(&counts, Some(&name))),
         "why": files.why,
         "goal": files.goal.as_deref().map(|goal| json!({ "kind": words::plain(goal), "path": words::address(goal) })),
         "file": file(&files.playbook),
@@ -116,8 +144,9 @@ impl Dashboard {
             Ok(playbooks) => (playbooks, notice.to_owned()),
             Err(problem) => (Vec::new(), problem),
         };
-        let rows: Vec<Value> = playbooks.iter().map(|playbook| shown(playbook, &counts)).collect();
-        let verdicts: Vec<String> = VERDICTS.iter().map(|verdict| words::words(&verdict_name(*verdict))).collect();
+        let columns = columns(&counts, None);
+        let rows: Vec<Value> = playbooks.iter().map(|playbook| shown(playbook, &counts, &columns)).collect();
+        let verdicts: Vec<String> = columns.iter().map(|verdict| words::words(verdict)).collect();
         let values = json!({
             "rows": rows, "verdicts": verdicts, "notice": problem,
             "check": check(&self.playbooks.check().await),
@@ -130,15 +159,14 @@ impl Dashboard {
 /// How often, by playbook and verdict.
 type Counts = BTreeMap<(String, String), u64>;
 
-fn shown(playbook: &PlaybookRow, counts: &Counts) -> Value {
+fn shown(playbook: &PlaybookRow, counts: &Counts, columns: &[String]) -> Value {
     let path = words::address(&playbook.name);
-    let counted: Vec<Value> = VERDICTS
+    let counted: Vec<Value> = columns
         .iter()
-        .map(|verdict| {
-            let name = verdict_name(*verdict);
+        .map(|name| {
             let count = counts.get(&(playbook.name.clone(), name.clone())).copied().unwrap_or(0);
             json!({
-                "verdict": words::words(&name), "mark": history::verdict_mark(&name),
+                "verdict": words::words(name), "mark": history::verdict_mark(name),
                 "count": words::number(count), "none": count == 0,
                 "href": format!("/operator/events?playbook={path}&verdict={name}"),
             })
@@ -159,5 +187,19 @@ fn check(checked: &Result<Checked, String>) -> Value {
         Ok(checked) if !checked.mistakes.is_empty() => json!({ "state": "bad", "mistakes": checked.mistakes }),
         Ok(Checked { in_force: false, .. }) => json!({ "state": "differs", "mistakes": [] }),
         Ok(_) => json!({ "state": "ok", "mistakes": [] }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_that_was_counted_is_shown_whatever_it_is_called() {
+        let count = |verdict: &str| ((String::from("late"), verdict.to_owned()), 3);
+        let counts: Counts = [count("holdout"), count("of_a_newer_build")].into();
+        let shown = columns(&counts, None);
+        assert_eq!(shown, ["waiting", "opened", "not_matched", "limited", "holdout", "of_a_newer_build"]);
+        assert_eq!(columns(&counts, Some("another")).len(), ALWAYS.len());
     }
 }

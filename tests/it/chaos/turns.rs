@@ -69,8 +69,11 @@ async fn a_turn_that_a_kill_cut_off_and_nobody_can_finish_takes_its_words_back(p
     model.will_say([Says::Busy(2)]);
     let process = site.start();
     let mut back = site.chat(&process, "42", cursor).await;
-    let dropped = back.frame("dropped").await;
-    assert_eq!((&dropped["conversation_id"], &dropped["turn_id"]), (&json!(id), &delta["turn_id"]));
+    // Where the new owner was faster than the client, the client's welcome has the end already, and shows no half words.
+    if back.entries(&id).iter().all(|entry| entry["kind"] != "holder") {
+        let dropped = back.frame("dropped").await;
+        assert_eq!((&dropped["conversation_id"], &dropped["turn_id"]), (&json!(id), &delta["turn_id"]));
+    }
     back.catch_up().await;
     let said = back.words(&id);
     assert_eq!(said.last().unwrap().1, "I can't reach my assistant right now. A colleague will join you.", "{said:?}");
