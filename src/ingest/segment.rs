@@ -14,6 +14,9 @@ use crate::model::ids::ActorId;
 use crate::model::json::{members, read as read_json, split};
 use crate::model::time::Ms;
 
+/// Members of a batch that stand for each of its items.
+const MERGED: [&str; 2] = ["context", "integrations"];
+
 /// The calls of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
@@ -53,6 +56,8 @@ pub struct Request<'b> {
     pub write_key: Option<String>,
     items: Vec<&'b RawValue>,
     common: Map<String, Value>,
+    /// The bytes of what every item gets of `common`.
+    shared: usize,
     call: Option<Call>,
 }
 
@@ -68,35 +73,45 @@ pub fn open(call: Option<Call>, body: &[u8]) -> Result<Request<'_>, Refused> {
     let write_key: Option<String> = text("writeKey");
     if call.is_some() {
         let whole: &RawValue = serde_json::from_slice(body).map_err(|_| Refused::at("", "is no JSON"))?;
-        return Ok(Request { write_key, items: vec![whole], common: Map::new(), call });
+        return Ok(Request { write_key, items: vec![whole], common: Map::new(), shared: 0, call });
     }
     let mut common = Map::new();
+    let mut shared = 0usize;
     let mut items = None;
     for (name, raw) in &members {
         match name.as_str() {
             "batch" => items = Some(split(raw.get().as_bytes()).map_err(|error| error.under("/batch"))?),
             "context" | "integrations" | "sentAt" => {
                 let value = read_json(raw.get().as_bytes()).map_err(|error| error.under(&format!("/{name}")))?;
+                if MERGED.contains(&name.as_str()) {
+                    shared = shared.saturating_add(raw.get().len());
+                }
                 common.insert(name.clone(), value);
             }
             _ => {}
         }
     }
     let items = items.ok_or_else(|| Refused::at("/batch", "a batch is an object with an array `batch`"))?;
-    Ok(Request { write_key, items, common, call: None })
+    Ok(Request { write_key, items, common, shared, call: None })
 }
 
 impl Request<'_> {
     /// The events. `source` is their source; `profile` says whom they concern, where the key has one.
     ///
     /// # Errors
-    /// Too many items.
+    /// Too many items, or more than is taken once each has the batch's `context` and `integrations`. That is asked before
+    /// anything is copied.
     pub fn events(&self, headers: &Headers, received: &Received, source: &str, profile: Option<&Source>) -> Items {
         received.check_count(self.items.len())?;
+        received.check_size(self.shared).map_err(|refused| refused.under("/context"))?;
+        let own = self.items.iter().fold(0usize, |sum, item| sum.saturating_add(item.get().len()));
+        received.check_whole(own.saturating_add(self.shared.saturating_mul(self.items.len())))?;
         let read = |(index, raw): (usize, &&RawValue)| {
             let prefix = if self.call.is_some() { String::new() } else { format!("/batch/{index}") };
             let text = raw.get();
-            let item = received.check_size(text.len()).and_then(|()| Ok(read_json(text.as_bytes())?));
+            let item = received
+                .check_size(text.len().saturating_add(self.shared))
+                .and_then(|()| Ok(read_json(text.as_bytes())?));
             let object = match item {
                 Ok(Value::Object(object)) => object,
                 Ok(_) => return Item::refused(None, Refused::at(prefix, "a call is an object")),
@@ -123,7 +138,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn event(&self, mut item: Map<String, Value>, index: usize, raw: &str) -> Result<Event, Refused> {
-        for name in ["context", "integrations"] {
+        for name in MERGED {
             merge(&mut item, name, self.request.common.get(name));
         }
         let call = match self.request.call {
@@ -163,7 +178,7 @@ impl Reader<'_> {
         if let Some(data) = said.data {
             event.data = data;
         }
-        for name in ["context", "integrations"] {
+        for name in MERGED {
             if let Some(Value::Object(kept)) = item.remove(name)
                 && !kept.is_empty()
             {
