@@ -24,6 +24,7 @@ use crate::ingest::cloudevents::{self, Mode};
         (status = 400, description = "No JSON, or one event alone that is invalid", body = Problem),
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not send events", body = Problem),
+        (status = 408, description = "The body took too long to arrive", body = Problem),
         (status = 413, description = "Too large, or too many", body = Problem),
         (status = 415, description = "A format or encoding that is not spoken here", body = Problem),
         (status = 503, description = "Not all could be made durable: send it again after `Retry-After`", body = Problem),
