@@ -161,6 +161,8 @@ async fn ids_of_strangers_reach_no_log_line_and_no_error_unbounded() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // With one dispatcher only, a place that another test's thread logs at first would stay silent for all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).finish());
     // The server of this test runs on this thread.
     let _guard = tracing::subscriber::set_default(subscriber);
     let door = Door::open(Setup { sources: shipped(), ..Setup::default() }).await;

@@ -332,7 +332,7 @@ fn check_reports_the_whole_workspace() {
     };
     write("playbooks/help.yaml", "playbook: help\non: []\nopen: { say: Hello }\n");
     let (report, good) = run_check(dir.path());
-    assert!(good && report.starts_with("The workspace is sound: 1 playbook, 0 operations."), "{report}");
+    assert!(good && report.starts_with("The workspace is sound: 1 playbook, 0 operations, 0 scenarios."), "{report}");
     write("beckon.toml", &SHOP.replace("\"help\"", "\"hepl\"").replace("\"shop\"  ", "\"strip\""));
     let (report, good) = run_check(dir.path());
     assert!(!good && report.ends_with("2 mistakes\n"), "{report}");
