@@ -58,8 +58,8 @@ pub async fn inbox_event(parts: &Parts, id: EventId) -> Result<Option<Event>, Ap
     })
 }
 
-/// Events that are not decided yet, the latest first; looked for among the [`MOST_PENDING`] oldest inputs of each partition
-/// that are not. What is decided is in the record a moment later, or was erased.
+/// Events that are not decided yet, the latest first; looked for among the 2,000 oldest such inputs of each partition.
+/// What is decided is in the record a moment later, or was erased.
 ///
 /// # Errors
 /// The store's and the record's.
