@@ -286,7 +286,7 @@ fn routes(
         inbox,
         record: record.clone(),
         catalogs: Arc::new(move || known.borrow().clone()),
-        keys: Arc::new(http::keys::Keys::new(setup.keys.clone())),
+        keys: Arc::new(http::keys::Keys::new(setup.keys.clone(), setup.limits.rate)),
         limits: setup.limits,
         origins: http::layers::Origins::new(setup.chat.origins.iter().cloned()),
         secrets: Arc::clone(&setup.secrets),

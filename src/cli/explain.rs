@@ -43,25 +43,30 @@ pub async fn run(explain: &Explain, client: &Client) -> anyhow::Result<bool> {
 }
 
 async fn find(explain: &Explain, client: &Client) -> anyhow::Result<Vec<Value>> {
-    if explain.id.parse::<crate::model::ids::EventId>().is_ok() {
-        let path = format!("/v1/events/{}", explain.id);
-        for _ in 0..10 {
-            let event = client.get(&path).await?;
-            if event.get("status").and_then(Value::as_str) != Some("pending") {
-                return Ok(vec![event]);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+    let is_ours = explain.id.parse::<crate::model::ids::EventId>().is_ok();
+    let path = if is_ours { format!("/v1/events/{}", explain.id) } else { by_sender(explain) };
+    let mut found = Vec::new();
+    // What was just sent is decided in a moment, and in the record a moment after.
+    for wait in [200, 200, 200, 200, 200, 200, 200, 200, 200, 0].map(Duration::from_millis) {
+        let answer = client.get(&path).await?;
+        found = match answer.get("items") {
+            Some(items) => items.as_array().cloned().unwrap_or_default(),
+            None => vec![answer],
+        };
+        let pending = |event: &Value| event.get("status").and_then(Value::as_str) == Some("pending");
+        if !found.is_empty() && !found.iter().any(pending) {
+            break;
         }
-        return Ok(vec![client.get(&path).await?]);
+        tokio::time::sleep(wait).await;
     }
+    Ok(found)
+}
+
+fn by_sender(explain: &Explain) -> String {
     let encode =
         |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let mut path = format!("/v1/events?id={}", encode(&explain.id));
-    if let Some(source) = &explain.source {
-        path.push_str(&format!("&source={}", encode(source)));
-    }
-    let list = client.get(&path).await?;
-    Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+    let source = explain.source.as_deref().map(|source| format!("&source={}", encode(source)));
+    format!("/v1/events?id={}{}", encode(&explain.id), source.unwrap_or_default())
 }
 
 /// An event's story in lines.

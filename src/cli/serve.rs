@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::{self, Setup, Workspace};
+use crate::catalog;
 use crate::config::{self, Config, ConfigMistake, Flag, Input, Secrets};
 use crate::secret::Secret;
 
@@ -110,6 +111,14 @@ pub async fn run(serve: &Serve) -> anyhow::Result<bool> {
         bail!("there is no workspace at {}: name one with --workspace", overrides.workspace.display());
     }
     let config = overrides.config(Secrets::Resolve)?;
+    let files = catalog::read_workspace(&overrides.workspace);
+    // Its own mistakes are told when it is put in force; these are of what the configuration says of it.
+    if let Ok(catalog) = files.and_then(|files| catalog::compile(&files, None)) {
+        let mistakes = config::together(&config, &catalog);
+        if !mistakes.is_empty() {
+            return Err(listed(&mistakes));
+        }
+    }
     log(&config.log)?;
     let listen = config.http.listen;
     let workspace = Workspace::Folder(overrides.workspace.clone());

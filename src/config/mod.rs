@@ -12,7 +12,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use check::{run_check, schemas};
+pub use check::{run_check, schemas, together};
 pub use print::{mask_url, print};
 pub use read::{ConfigMistake, Secrets};
 pub use settings::{Config, Engine, Http, Log, LogFormat};

@@ -85,6 +85,7 @@ fn http(config: &Config) -> Value {
     section.size("max_body", http.limits.body);
     section.count("max_batch", http.limits.items);
     section.size("max_item", http.limits.item);
+    section.count("max_rate", usize::try_from(http.limits.rate).unwrap_or(usize::MAX));
     section.count("max_connections", config.http.max_connections);
     section.text("request_timeout", millis(http.limits.arrival));
     let keys = http.keys.iter().map(|key| {

@@ -23,7 +23,7 @@ pub const ROOT: &[&str] =
     &["http", "chat", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
 /// Keys of `[http]`.
 pub const HTTP: &[&str] =
-    &["listen", "api_key", "max_body", "max_batch", "max_item", "max_connections", "request_timeout"];
+    &["listen", "api_key", "max_body", "max_batch", "max_item", "max_rate", "max_connections", "request_timeout"];
 /// Keys of `[[http.api_key]]`.
 pub const API_KEY: &[&str] = &["name", "key", "rights", "source", "browser"];
 /// Keys of `[chat]`.
@@ -75,7 +75,7 @@ const RIGHTS: &[(&str, Right)] =
     &[("events", Right::Events), ("conversations", Right::Conversations), ("admin", Right::Admin)];
 
 /// Shared stores: several nodes may use one.
-const REDIS: &[&str] = &["redis://", "rediss://", "redis+cluster://", "rediss+cluster://"];
+const REDIS: &[&str] = &["redis://", "rediss://"];
 
 const MIB: u64 = 1024 * 1024;
 
@@ -100,6 +100,8 @@ pub fn http(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Http> {
             body: max_body,
             items: reading.count(&section, "max_batch", 1, 100_000).unwrap_or_default(),
             item: max_item,
+            rate: u32::try_from(reading.number(&section, "max_rate", 1, 1_000_000).unwrap_or_default())
+                .unwrap_or_default(),
             arrival: span(reading, &section, "request_timeout", Millis::seconds(1), Millis::minutes(10)).duration(),
         },
         max_connections: reading.count(&section, "max_connections", 1, 1_000_000).unwrap_or_default(),

@@ -14,7 +14,7 @@ use super::problem::{ApiError, Problem};
 use super::reading::{self, Found};
 use super::wire::{self, Shown, View};
 use super::{Parts, fields};
-use crate::ingest::fields::customer;
+use crate::ingest::fields::{customer, name};
 use crate::model::decision::SummaryState;
 use crate::model::event::{Event, OPEN};
 use crate::model::ids::ConversationId;
@@ -141,6 +141,7 @@ pub async fn show(parts: &Parts, id: ConversationId, view: View) -> Result<Value
         (status = 403, description = "The key may not open conversations", body = Problem),
         (status = 404, description = "There is no such playbook", body = Problem),
         (status = 409, description = "The playbook is paused, or the customer's state is full", body = Problem),
+        (status = 413, description = "The facts, or the body, are too large", body = Problem),
         (status = 422, description = "The opening could not be computed", body = Problem),
         (status = 503, description = "The store is away or full", body = Problem),
     ),
@@ -156,11 +157,15 @@ pub async fn open(
     let customer = fields::required(&body, "customer")?;
     let customer = customer_field(&customer)?;
     let playbook = fields::required(&body, "playbook")?;
+    let playbook = name("/playbook", &playbook).map_err(|refused| super::intake::error_of(&refused))?;
     let facts = match body.remove("facts") {
         None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
-        Some(facts @ Value::Object(_)) if facts.to_string().len() <= parts.limits.item => facts,
-        Some(Value::Object(_)) => {
-            return Err(ApiError::invalid("/facts", "`facts` are larger than an event may be (`http.max_item`)."));
+        Some(facts @ Value::Object(_)) => {
+            // An opening is an event, and bounded as one.
+            let received = super::intake::received(&parts, key);
+            let fits = received.check_size(crate::ingest::size_of(&facts)).map_err(|refused| refused.under("/facts"));
+            fits.map_err(|refused| super::intake::error_of(&refused))?;
+            facts
         }
         Some(_) => return Err(ApiError::invalid("/facts", "`facts` is an object.")),
     };

@@ -1,23 +1,35 @@
 //! `/v1/customers/{customer}`: all that is known, and forgetting it.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use super::acts::later;
+use super::conversations::show;
 use super::keys::Right;
+use super::outcomes::{self, EventForm};
 use super::problem::{ApiError, Problem};
-use super::wire::{self, Shown, View};
+use super::wire::View;
 use super::{Parts, reading};
 use crate::engine::inbox::PATIENCE;
+use crate::model::customer::State;
+use crate::model::event::Event;
 use crate::model::ids::ActorId;
 use crate::model::input::Body;
 use crate::model::live::Live;
-use crate::record::EventRow;
+use crate::record::{ConversationFilter, EventFilter, Page};
 use crate::store::{Channel, Hint};
+
+/// Conversations on a page, with all their entries.
+const CONVERSATIONS: u32 = 20;
+
+/// Events on a page, with their data.
+const EVENTS: u32 = 100;
 
 fn customer_of(path: Result<Path<String>, PathRejection>) -> Result<ActorId, ApiError> {
     let Path(text) = path?;
@@ -25,12 +37,24 @@ fn customer_of(path: Result<Path<String>, PathRejection>) -> Result<ActorId, Api
     ActorId::parse(&text).map_err(|_| wrong())
 }
 
-/// All that is known of a customer: traits, conversations, events; the latest 200 of each.
+/// Where to go on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Rest {
+    /// The `cursor` of the conversations on the page before; then only conversations are given.
+    conversations: Option<String>,
+    /// The `cursor` of the events on the page before; then only events are given.
+    events: Option<String>,
+}
+
+/// All that is known of a customer: traits, conversations with their entries, events with their data. Both lists are
+/// given in pages: go on with `?conversations=` and `?events=` until their cursors are null.
 #[utoipa::path(
     get, path = "/v1/customers/{customer}", tag = "customers",
-    params(("customer" = String, Path, description = "`user:<id>` or `anon:<id>`")),
+    params(("customer" = String, Path, description = "`user:<id>` or `anon:<id>`"), Rest),
     responses(
-        (status = 200, description = "`{customer, name?, traits, links, conversations, events}`", body = serde_json::Value),
+        (status = 200, description = "`{customer, name?, traits, links, conversations?, events?}`", body = serde_json::Value),
+        (status = 400, description = "The query is wrong", body = Problem),
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not read customers", body = Problem),
         (status = 404, description = "Nothing is known of this customer", body = Problem),
@@ -38,61 +62,101 @@ fn customer_of(path: Result<Path<String>, PathRejection>) -> Result<ActorId, Api
     security(("key" = []))
 )]
 pub async fn get(
-    State(parts): State<Parts>,
+    Shared(parts): Shared<Parts>,
     headers: HeaderMap,
     customer: Result<Path<String>, PathRejection>,
+    rest: Result<Query<Rest>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Conversations)?;
     let customer = customer_of(customer)?;
+    let Query(rest) = rest?;
+    let first = rest.conversations.is_none() && rest.events.is_none();
     let state = reading::state(&parts, &customer).await?;
-    let recorded = parts.record.customer(&customer).await?;
-    if state.is_none() && recorded.is_none() {
+    let known = parts.record.known(&customer).await?;
+    let mut nothing = state.is_none() && known.is_none();
+    let known = known.unwrap_or_default();
+    // What is live is newer than what is recorded.
+    let mut traits = known.traits;
+    traits.extend(state.as_ref().map(State::traits_object).unwrap_or_default());
+    let links = state.as_ref().map(|state| state.links.clone()).unwrap_or_default();
+    let mut answer = json!({ "customer": customer, "name": known.name, "traits": traits, "links": links });
+    let mut add = |name: &str, page: Page<Value>| {
+        nothing &= page.items.is_empty();
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert(name.to_owned(), json!({ "items": page.items, "cursor": page.cursor }));
+        }
+    };
+    if first || rest.conversations.is_some() {
+        add("conversations", conversations(&parts, &customer, state.as_ref(), rest.conversations.as_deref()).await?);
+    }
+    if first || rest.events.is_some() {
+        add("events", events(&parts, &customer, rest.events.as_deref()).await?);
+    }
+    if first && nothing {
         return Err(ApiError::not_found("Nothing is known of this customer."));
     }
-    // What is live is newer than what is recorded.
-    let mut traits = recorded.as_ref().map(|view| view.traits.clone()).unwrap_or_default();
-    let mut links = Vec::new();
-    let mut conversations: Vec<Value> = Vec::new();
-    let mut live = std::collections::BTreeSet::new();
-    if let Some(state) = &state {
-        traits.extend(state.traits_object());
-        links.extend(state.links.iter().cloned());
-        for (id, conversation) in state.conversations.iter().rev() {
-            let why = reading::why(&parts, conversation);
-            conversations.push(wire::listed(&Shown::live(*id, &customer, conversation, &why), View::Trace));
-            live.insert(*id);
-        }
-    }
-    let (mut name, mut events, mut more) = (None, json!({ "items": [], "cursor": null }), None);
-    if let Some(view) = recorded {
-        let known = view.conversations.items.iter().filter(|row| !live.contains(&row.summary.id));
-        conversations.extend(known.map(|row| wire::listed(&Shown::recorded(&row.summary), View::Trace)));
-        let rows: Vec<Value> = view.events.items.iter().map(event_row).collect();
-        events = json!({ "items": rows, "cursor": view.events.cursor });
-        (name, more) = (view.name, view.conversations.cursor);
-    }
-    Ok(Json(json!({
-        "customer": customer,
-        "name": name,
-        "traits": traits,
-        "links": links,
-        "conversations": { "items": conversations, "cursor": more },
-        "events": events,
-    })))
+    Ok(Json(answer))
 }
 
-fn event_row(row: &EventRow) -> Value {
-    let decisions: Vec<Value> =
-        row.verdicts.iter().map(|(playbook, verdict)| json!({ "playbook": playbook, "verdict": verdict })).collect();
-    json!({
-        "event": row.id,
-        "status": row.status.name(),
-        "id": row.sender_id,
-        "source": row.source,
-        "type": row.kind,
-        "received_at": row.received_at.to_string(),
-        "decisions": decisions,
-    })
+/// Conversations with their entries: on the first page those that live, then those that only the record knows.
+async fn conversations(
+    parts: &Parts,
+    customer: &ActorId,
+    state: Option<&State>,
+    cursor: Option<&str>,
+) -> Result<Page<Value>, ApiError> {
+    let live = state.map(|state| &state.conversations);
+    let mut items = Vec::new();
+    if cursor.is_none() {
+        for id in live.into_iter().flat_map(|live| live.keys().rev()) {
+            items.push(show(parts, *id, View::Trace).await?);
+        }
+    }
+    let filter =
+        ConversationFilter { customer: Some(customer.clone()), unlisted: true, ..ConversationFilter::default() };
+    let page = parts.record.conversations(&filter, cursor, CONVERSATIONS).await?;
+    for row in page.items {
+        if live.is_none_or(|live| !live.contains_key(&row.summary.id)) {
+            items.push(show(parts, row.summary.id, View::Trace).await?);
+        }
+    }
+    Ok(Page { items, cursor: page.cursor })
+}
+
+/// Events with their data: on the first page those that are pending, then those archived.
+async fn events(parts: &Parts, customer: &ActorId, cursor: Option<&str>) -> Result<Page<Value>, ApiError> {
+    let mut items = Vec::new();
+    if cursor.is_none() {
+        let own = std::iter::once(customer.partition(parts.store.partitions()));
+        let found = reading::pending(parts, own, |event| event.customer.as_ref() == Some(customer)).await?;
+        items.extend(found.into_iter().map(|(id, event)| whole(&event.clone(), &outcomes::pending(id, event))));
+    }
+    let filter = EventFilter { customer: Some(customer.clone()), ..EventFilter::default() };
+    let page = parts.record.recent_events(&filter, cursor, EVENTS).await?;
+    let catalogs = (parts.catalogs)();
+    for row in page.items {
+        if let Some(view) = parts.record.event(row.id).await? {
+            items.push(whole(&view.event.clone(), &outcomes::archived(view, &catalogs)));
+        }
+    }
+    Ok(Page { items, cursor: page.cursor })
+}
+
+/// An event with what became of it, and all that was sent with it.
+fn whole(event: &Event, form: &EventForm) -> Value {
+    let mut whole = json!(form);
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("data".to_owned(), event.data.clone());
+        for (name, sent) in [("traits", &event.traits), ("extensions", &event.extensions)] {
+            if !sent.is_empty() {
+                whole.insert(name.to_owned(), json!(sent));
+            }
+        }
+        if let Some(link) = &event.link {
+            whole.insert("link".to_owned(), json!(link));
+        }
+    }
+    whole
 }
 
 /// Forgets a customer: state, conversations, events and what was on its way.
@@ -110,7 +174,7 @@ fn event_row(row: &EventRow) -> Value {
     security(("key" = []))
 )]
 pub async fn erase(
-    State(parts): State<Parts>,
+    Shared(parts): Shared<Parts>,
     headers: HeaderMap,
     customer: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {

@@ -93,7 +93,9 @@ async fn one(parts: &Parts, headers: &HeaderMap, id: &str) -> Result<(EventId, D
     responses(
         (status = 200, description = "A page of them", body = DeadLetterList),
         (status = 400, description = "The query is wrong", body = Problem),
+        (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key has not the right `admin`", body = Problem),
+        (status = 503, description = "The store is away", body = Problem),
     ),
     security(("key" = []))
 )]
@@ -120,7 +122,10 @@ pub async fn list(
     get, path = "/v1/dead-letters/{id}", tag = "operation", params(("id" = String, Path)),
     responses(
         (status = 200, description = "The letter", body = DeadLetterForm),
+        (status = 401, description = "No valid API key", body = Problem),
+        (status = 403, description = "The key has not the right `admin`", body = Problem),
         (status = 404, description = "There is none", body = Problem),
+        (status = 503, description = "The store is away or full", body = Problem),
     ),
     security(("key" = []))
 )]
@@ -138,7 +143,10 @@ pub async fn get(
     post, path = "/v1/dead-letters/{id}/resend", tag = "operation", params(("id" = String, Path)),
     responses(
         (status = 202, description = "It stands in the inbox again", body = Resent),
+        (status = 401, description = "No valid API key", body = Problem),
+        (status = 403, description = "The key has not the right `admin`", body = Problem),
         (status = 404, description = "There is none", body = Problem),
+        (status = 503, description = "The store is away or full", body = Problem),
     ),
     security(("key" = []))
 )]
@@ -166,7 +174,10 @@ pub async fn resend(
     delete, path = "/v1/dead-letters/{id}", tag = "operation", params(("id" = String, Path)),
     responses(
         (status = 204, description = "It is gone"),
+        (status = 401, description = "No valid API key", body = Problem),
+        (status = 403, description = "The key has not the right `admin`", body = Problem),
         (status = 404, description = "There is none", body = Problem),
+        (status = 503, description = "The store is away or full", body = Problem),
     ),
     security(("key" = []))
 )]

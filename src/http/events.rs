@@ -25,6 +25,7 @@ use crate::ingest::cloudevents::{self, Mode};
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not send events", body = Problem),
         (status = 409, description = "Its customer's inputs cannot be processed; dead letters come first", body = Problem),
+        (status = 408, description = "The body took too long to arrive", body = Problem),
         (status = 413, description = "Too large, or too many", body = Problem),
         (status = 415, description = "A format or encoding that is not spoken here", body = Problem),
         (status = 503, description = "Not all could be made durable: send it again after `Retry-After`", body = Problem),

@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::Parts;
-use super::intake::{Accepted, accept, error_of};
+use super::intake::{Accepted, accept, bounded, error_of};
 use super::limits::{headers_of, read_raw};
 use super::problem::{ApiError, Problem};
 use crate::ingest::body::unpack;
 use crate::ingest::hooks::events_of;
 use crate::ingest::signature::verify;
-use crate::ingest::{Code, Received, Refused};
+use crate::ingest::{Code, Refused};
 use crate::model::event::Trust;
 use crate::secret::Secret;
 
@@ -28,7 +28,9 @@ use crate::secret::Secret;
         (status = 400, description = "No JSON, or no events in it", body = Problem),
         (status = 401, description = "The signature does not fit, or is too old", body = Problem),
         (status = 404, description = "There is no such source that takes webhooks", body = Problem),
+        (status = 408, description = "The body took too long to arrive", body = Problem),
         (status = 413, description = "Too large, or too many", body = Problem),
+        (status = 415, description = "An encoding that is not spoken here", body = Problem),
         (status = 503, description = "Not all could be made durable: send it again after `Retry-After`", body = Problem),
     ),
     security(())
@@ -65,9 +67,8 @@ pub async fn post(
         };
         error_of(&Refused::at("header content-encoding", bad.to_string()).coded(code))
     })?;
-    let received =
-        Received { at: now, trust: Trust::Server, max_item: parts.limits.item, max_items: parts.limits.items };
-    let items = events_of(&source, &sent, &body, &received).map_err(|refused| error_of(&refused))?;
+    let items =
+        events_of(&source, &sent, &body, &bounded(&parts, Trust::Server)).map_err(|refused| error_of(&refused))?;
     let accepted = accept(&parts, "hooks", items).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }

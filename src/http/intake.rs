@@ -1,5 +1,7 @@
 //! What all doors for events share: appending them, and the answer, item by item in the order sent.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +12,7 @@ use super::keys::ApiKey;
 use super::problem::{ApiError, Problem};
 use crate::ingest::{Code, Item, Received, Refused};
 use crate::model::catalog::Source;
-use std::sync::Arc;
+use crate::model::event::Trust;
 
 /// The answer to events.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,7 +104,14 @@ pub async fn accept(parts: &Parts, door: &'static str, items: Vec<Item>) -> Resu
 
 /// What a reader of formats needs to know of this request.
 pub fn received(parts: &Parts, key: &ApiKey) -> Received {
-    Received { at: parts.clock.now(), trust: key.trust(), max_item: parts.limits.item, max_items: parts.limits.items }
+    bounded(parts, key.trust())
+}
+
+/// The same for who has no key, and is vouched for by something else.
+pub fn bounded(parts: &Parts, trust: Trust) -> Received {
+    let limits = &parts.limits;
+    let at = parts.clock.now();
+    Received { at, trust, max_item: limits.item, max_items: limits.items, max_body: limits.body }
 }
 
 /// The profile that reads a key's events, where the catalog in force has it.

@@ -1,11 +1,15 @@
 //! API keys: who calls, and what that key may do.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
 
+use super::pace::Pace;
 use super::problem::ApiError;
 use crate::model::event::Trust;
 use crate::model::input::Operator;
@@ -58,19 +62,27 @@ impl ApiKey {
 /// All keys.
 #[derive(Debug, Default)]
 pub struct Keys {
-    keys: Vec<(ApiKey, [u8; 32])>,
+    keys: Vec<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    key: ApiKey,
+    digest: [u8; 32],
+    pace: Pace,
 }
 
 impl Keys {
-    /// Keys to know callers by.
-    pub fn new(keys: Vec<ApiKey>) -> Keys {
-        Keys { keys: keys.into_iter().map(|key| (digest(key.key.reveal()), key)).map(|(d, key)| (key, d)).collect() }
+    /// Keys to know callers by; each may call `rate` times a second.
+    pub fn new(keys: Vec<ApiKey>, rate: u32) -> Keys {
+        let known = |key: ApiKey| Known { digest: digest(key.key.reveal()), key, pace: Pace::new(rate) };
+        Keys { keys: keys.into_iter().map(known).collect() }
     }
 
     /// The caller, by `Authorization: Bearer`.
     ///
     /// # Errors
-    /// 401: no known key; 403: it may not do this.
+    /// 401: no known key; 403: it may not do this; 429: it calls too often.
     pub fn authenticate(&self, headers: &HeaderMap, right: Right) -> Result<&ApiKey, ApiError> {
         self.allow(bearer(headers), right)
     }
@@ -87,19 +99,24 @@ impl Keys {
     /// The caller, by what was given as a key.
     ///
     /// # Errors
-    /// 401: no known key; 403: it may not do this.
+    /// 401: no known key; 403: it may not do this; 429: it calls too often.
     pub fn allow(&self, given: Option<String>, right: Right) -> Result<&ApiKey, ApiError> {
-        let key = self.find(&given.ok_or_else(unknown)?).ok_or_else(unknown)?;
-        if key.may(right) { Ok(key) } else { Err(forbidden()) }
+        let known = self.known(&given.ok_or_else(unknown)?).ok_or_else(unknown)?;
+        known.pace.take(Instant::now()).map_err(too_often)?;
+        if known.key.may(right) { Ok(&known.key) } else { Err(forbidden()) }
     }
 
     /// The key that was given. Every key is compared, by hashes of one length: time says nothing of which is near.
     pub fn find(&self, given: &str) -> Option<&ApiKey> {
+        self.known(given).map(|known| &known.key)
+    }
+
+    fn known(&self, given: &str) -> Option<&Known> {
         let given = digest(given);
         let mut found = None;
-        for (key, known) in &self.keys {
-            if bool::from(known.ct_eq(&given)) {
-                found = Some(key);
+        for known in &self.keys {
+            if bool::from(known.digest.ct_eq(&given)) {
+                found = Some(known);
             }
         }
         found
@@ -112,6 +129,16 @@ fn digest(text: &str) -> [u8; 32] {
 
 fn unknown() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed.")
+}
+
+fn too_often(wait: Duration) -> ApiError {
+    let mut error = ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-requests",
+        "This API key calls too often; wait a moment.",
+    );
+    error.retry_after = Some(wait);
+    error
 }
 
 fn forbidden() -> ApiError {
@@ -148,11 +175,14 @@ mod tests {
             source: None,
             browser,
         };
-        Keys::new(vec![
-            key("shop", &[Right::Events], false),
-            key("page", &[Right::Events, Right::Conversations], true),
-            key("root", &[Right::Admin], false),
-        ])
+        Keys::new(
+            vec![
+                key("shop", &[Right::Events], false),
+                key("page", &[Right::Events, Right::Conversations], true),
+                key("root", &[Right::Admin], false),
+            ],
+            100,
+        )
     }
 
     fn status(given: Option<&str>, right: Right) -> u16 {
@@ -187,6 +217,6 @@ mod tests {
 
     #[test]
     fn keys_do_not_show_in_debug() {
-        assert!(!format!("{:?}", keys().keys.iter().map(|(key, _)| key).collect::<Vec<_>>()).contains("k-shop"));
+        assert!(!format!("{:?}", keys().keys.iter().map(|known| &known.key).collect::<Vec<_>>()).contains("k-shop"));
     }
 }

@@ -20,11 +20,13 @@ pub struct Limits {
     pub items: usize,
     /// How long headers and body may take.
     pub arrival: Duration,
+    /// Requests of one key in a second; more are answered 429.
+    pub rate: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { body: 2 << 20, item: 256 << 10, items: 2_500, arrival: Duration::from_secs(30) }
+        Limits { body: 2 << 20, item: 256 << 10, items: 2_500, arrival: Duration::from_secs(30), rate: 20_000 }
     }
 }
 

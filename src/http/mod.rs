@@ -20,6 +20,7 @@ pub mod markup;
 pub mod openapi;
 pub mod operation;
 pub mod outcomes;
+pub mod pace;
 pub mod playbooks;
 pub mod problem;
 pub mod reading;

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{acts, conversations, customers, dead_letters, events, hooks, operation, outcomes, playbooks, segment};
@@ -33,7 +34,7 @@ use super::{acts, conversations, customers, dead_letters, events, hooks, operati
         (name = "playbooks", description = "What is in force"),
         (name = "operation", description = "For those who run it"),
     ),
-    modifiers(&Schemes)
+    modifiers(&Schemes, &Everywhere)
 )]
 struct Api;
 
@@ -51,6 +52,41 @@ impl Modify for Schemes {
     }
 }
 
+/// What any request may be answered that comes with a key, or that asks the store; and what errors are written as.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut api.paths.paths {
+            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+                let responses = &mut operation.responses.responses;
+                if path.starts_with("/v1/") {
+                    for (status, about) in [
+                        ("429", "The key calls too often: wait as long as `Retry-After` says"),
+                        ("503", "The store or the record is away: come back after `Retry-After`"),
+                    ] {
+                        responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(about)));
+                    }
+                }
+                for (status, response) in responses {
+                    if let RefOr::T(response) = response
+                        && status.starts_with(['4', '5'])
+                        && let Some(content) = response.content.shift_remove("application/json")
+                    {
+                        response.content.insert("application/problem+json".to_owned(), content);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A response with problem details.
+fn problem(about: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(about).content("application/json", content).build()
+}
+
 /// The description, as it is served.
 pub fn description() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_pretty_json().unwrap_or_default());
@@ -63,6 +99,6 @@ pub fn description() -> &'static str {
     responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value)),
     security(())
 )]
-pub async fn get() -> Response {
+pub async fn get() -> axum::response::Response {
     ([(header::CONTENT_TYPE, "application/json")], description()).into_response()
 }

@@ -14,7 +14,7 @@ use super::{Parts, reading};
 use crate::model::catalog::Catalogs;
 use crate::model::decision::{GoalReached, Judged};
 use crate::model::event::{Event, Trust};
-use crate::model::ids::EventId;
+use crate::model::ids::{EventId, Partition};
 use crate::record::EventView;
 
 /// An event and what became of it.
@@ -101,6 +101,11 @@ impl From<GoalReached> for GoalForm {
     }
 }
 
+/// An event that is not archived yet.
+pub fn pending(id: EventId, event: Event) -> EventForm {
+    form(id, "pending", event)
+}
+
 fn form(id: EventId, status: &'static str, event: Event) -> EventForm {
     EventForm {
         event: id.to_string(),
@@ -121,7 +126,8 @@ fn form(id: EventId, status: &'static str, event: Event) -> EventForm {
     }
 }
 
-fn archived(view: EventView, catalogs: &Catalogs) -> EventForm {
+/// An archived event.
+pub fn archived(view: EventView, catalogs: &Catalogs) -> EventForm {
     let mut form = form(view.id, view.status.name(), view.event);
     form.decisions = view.decisions.into_iter().map(DecisionForm::from).collect();
     form.goals = view.goals.into_iter().map(GoalForm::from).collect();
@@ -173,7 +179,7 @@ pub async fn get(
         return Ok(Json(archived(view, &(parts.catalogs)())));
     }
     if let Some(event) = reading::inbox_event(&parts, id).await? {
-        return Ok(Json(form(id, "pending", event)));
+        return Ok(Json(pending(id, event)));
     }
     // Archived between the two looks, and forgotten by the inbox since.
     let view = parts.record.event(id).await?.ok_or_else(unknown)?;
@@ -188,6 +194,10 @@ pub struct Wanted {
     id: Option<String>,
     /// Where it comes from.
     source: Option<String>,
+    /// Where to go on: the `cursor` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 200; 100 where it is not said.
+    limit: Option<u32>,
 }
 
 /// A list of events.
@@ -198,7 +208,7 @@ pub struct EventList {
     cursor: Option<String>,
 }
 
-/// What became of events, by the sender's id; archived ones, the latest first, 100 at most.
+/// What became of events, by the sender's id: first those that are pending, then those archived, each the latest first.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events", params(Wanted),
     responses(
@@ -219,7 +229,16 @@ pub async fn list(
     let id = wanted.id.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| ApiError::invalid("query id", "The query needs `id`, the sender's id of the event."))?;
     let catalogs = (parts.catalogs)();
-    let found = parts.record.events_by_sender(&id, wanted.source.as_deref()).await?;
-    let items = found.into_iter().map(|view| archived(view, &catalogs)).collect();
-    Ok(Json(EventList { items, cursor: None }))
+    let source = wanted.source.as_deref();
+    let mut items = Vec::new();
+    if wanted.cursor.is_none() {
+        let is_it = |event: &Event| event.id == id && source.is_none_or(|source| event.source == source);
+        let partitions = (0..parts.store.partitions()).map(Partition);
+        let found = reading::pending(&parts, partitions, is_it).await?;
+        items.extend(found.into_iter().map(|(id, event)| pending(id, event)));
+    }
+    let limit = wanted.limit.unwrap_or(100).clamp(1, 200);
+    let page = parts.record.sent_as(&id, source, wanted.cursor.as_deref(), limit).await?;
+    items.extend(page.items.into_iter().map(|view| archived(view, &catalogs)));
+    Ok(Json(EventList { items, cursor: page.cursor }))
 }

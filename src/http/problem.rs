@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use crate::store::StoreError;
 
+/// When to come back to a store that a person has to mend first.
+const REPAIR: Duration = Duration::from_secs(60);
+
 /// What a caller is told, and what the log is.
 #[derive(Debug)]
 pub struct ApiError {
@@ -115,8 +118,9 @@ impl From<StoreError> for ApiError {
             StoreError::Quarantined(_) => {
                 return ApiError { cause: Some(error.to_string()), ..ApiError::quarantined() };
             }
+            // Nothing was taken, so sending again is safe and right; but somebody has to look first.
             StoreError::Newer { .. } | StoreError::Corrupt(_) | StoreError::Unusable(_) => {
-                return ApiError::internal(error);
+                ("The store cannot be used as it is; send it again later.".to_owned(), REPAIR)
             }
         };
         let mut api = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
@@ -147,5 +151,30 @@ impl IntoResponse for ApiError {
             response.extensions_mut().insert(Cause(cause));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ails_the_store_is_503_with_a_time_to_come_back() {
+        let newer = StoreError::Newer { found: 2, known: 1, place: "secret place".to_owned() };
+        let full = StoreError::Full { what: "the inbox", retry_after: Duration::from_millis(1_001) };
+        for (error, seconds) in [
+            (full, "2"),
+            (StoreError::Away("secret".to_owned()), "1"),
+            (newer, "60"),
+            (StoreError::Corrupt("secret".to_owned()), "60"),
+            (StoreError::Unusable("secret".to_owned()), "60"),
+        ] {
+            let api = ApiError::from(error);
+            assert!(!api.problem.detail.contains("secret"), "the cause is for the log");
+            assert!(api.cause.is_some());
+            let response = api.into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[header::RETRY_AFTER], seconds);
+        }
     }
 }

@@ -5,7 +5,8 @@ use crate::model::conversation::Conversation;
 use crate::model::customer::State;
 use crate::model::decision::Summary;
 use crate::model::entry::Entry;
-use crate::model::ids::{ActorId, ConversationId, EventId};
+use crate::model::event::Event;
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::{Body, Envelope, To};
 use crate::record::RecordError;
 use crate::store::{LogCursor, StoreError};
@@ -14,6 +15,9 @@ use super::Parts;
 
 /// The most entries of one conversation that are read at once; more than a conversation can have.
 const MOST: u32 = 4_096;
+
+/// The most inputs of a partition that are looked through for what is pending.
+const MOST_PENDING: usize = 2_000;
 
 impl From<RecordError> for ApiError {
     fn from(error: RecordError) -> ApiError {
@@ -47,11 +51,41 @@ impl Found {
 ///
 /// # Errors
 /// The store's.
-pub async fn inbox_event(parts: &Parts, id: EventId) -> Result<Option<crate::model::event::Event>, ApiError> {
+pub async fn inbox_event(parts: &Parts, id: EventId) -> Result<Option<Event>, ApiError> {
     Ok(match input(parts, id).await? {
         Some(Envelope { body: Body::Event(event), .. }) => Some(*event),
         _ => None,
     })
+}
+
+/// Events that are not decided yet, the latest first; looked for among the 2,000 oldest such inputs of each partition.
+/// What is decided is in the record a moment later, or was erased.
+///
+/// # Errors
+/// The store's and the record's.
+pub async fn pending(
+    parts: &Parts,
+    partitions: impl Iterator<Item = Partition>,
+    wanted: impl Fn(&Event) -> bool,
+) -> Result<Vec<(EventId, Event)>, ApiError> {
+    let fill = parts.store.fill().await?;
+    let mut found = Vec::new();
+    for partition in partitions {
+        let Some(oldest) = fill.get(&partition).and_then(|fill| fill.oldest_undecided) else { continue };
+        let after = Pos { ms: oldest.0.saturating_sub(1), n: u32::MAX };
+        for stored in parts.store.read(partition, after, MOST_PENDING).await? {
+            let id = EventId { partition, pos: stored.pos };
+            let envelope: Envelope = serde_json::from_slice(&stored.payload).map_err(ApiError::internal)?;
+            if let Body::Event(event) = envelope.body
+                && wanted(&event)
+                && parts.record.event(id).await?.is_none()
+            {
+                found.push((id, *event));
+            }
+        }
+    }
+    found.sort_by_key(|(id, _)| std::cmp::Reverse((id.pos, id.partition)));
+    Ok(found)
 }
 
 async fn input(parts: &Parts, id: EventId) -> Result<Option<Envelope>, ApiError> {

@@ -58,7 +58,9 @@ macro_rules! calls {
                 (status = 400, description = "No JSON", body = Problem),
                 (status = 401, description = "No valid key in `Authorization` (Basic, Bearer) or `writeKey`", body = Problem),
                 (status = 403, description = "The key may not send events", body = Problem),
+                (status = 408, description = "The body took too long to arrive", body = Problem),
                 (status = 413, description = "Too large, or too many", body = Problem),
+                (status = 415, description = "An encoding that is not spoken here", body = Problem),
                 (status = 503, description = "Not all could be made durable: send it again after `Retry-After`", body = Problem),
             ),
             security(("key" = []), ("basic" = []), ())

@@ -69,7 +69,8 @@ pub fn verify_fixture(source: &Source, fixture: &str, secrets: &[Secret]) -> Rep
             }
         }
     }
-    let received = Received { at: now, trust: Trust::Server, max_item: usize::MAX, max_items: usize::MAX };
+    let any = usize::MAX;
+    let received = Received { at: now, trust: Trust::Server, max_item: any, max_items: any, max_body: any };
     report.events = match events_of(source, &recorded.headers, &body, &received) {
         Ok(items) => items.into_iter().map(|item| item.event.map_err(|refused| refused.to_string())).collect(),
         Err(refused) => vec![Err(refused.to_string())],

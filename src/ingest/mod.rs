@@ -11,6 +11,8 @@ pub mod profile;
 pub mod segment;
 pub mod signature;
 
+use serde_json::Value;
+
 use crate::model::event::{Event, Trust};
 use crate::model::json::JsonError;
 use crate::model::time::Ms;
@@ -124,6 +126,8 @@ pub struct Received {
     pub max_item: usize,
     /// The most items of one request.
     pub max_items: usize,
+    /// The largest request, in bytes: as it came, and as its items are once each stands for itself.
+    pub max_body: usize,
 }
 
 impl Received {
@@ -150,6 +154,38 @@ impl Received {
         }
         Ok(())
     }
+
+    /// Refuses a request whose items are too large together, once what they share stands in each of them: a small body
+    /// must not become a large one here.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`].
+    pub fn check_whole(&self, bytes: usize) -> Result<(), Refused> {
+        if bytes > self.max_body {
+            let detail =
+                format!("{bytes} bytes once each item has what they share; together they may have {}", self.max_body);
+            return Err(Refused::at("", detail).coded(Code::TooLarge));
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes a value has as JSON; it is counted, not written.
+pub fn size_of(value: &Value) -> usize {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.saturating_add(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Nothing here fails: a value is JSON, and counting has room for all.
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
 }
 
 /// The headers of a request: names in lower case, values as bytes.

@@ -14,6 +14,9 @@ use crate::model::ids::ActorId;
 use crate::model::json::{members, read as read_json, split};
 use crate::model::time::Ms;
 
+/// Members of a batch that stand for each of its items.
+const MERGED: [&str; 2] = ["context", "integrations"];
+
 /// The calls of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
@@ -53,13 +56,10 @@ pub struct Request<'b> {
     pub write_key: Option<String>,
     items: Vec<&'b RawValue>,
     common: Map<String, Value>,
-    /// Bytes of `common`.
+    /// The bytes of what every item gets of `common`.
     shared: usize,
     call: Option<Call>,
 }
-
-/// Bytes that the members shared by a batch may come to, counted once for each of its items: every event gets its own.
-const MAX_SHARED: usize = 16 * 1024 * 1024;
 
 /// Takes a body apart: one call, or a batch where `call` is none.
 ///
@@ -75,14 +75,17 @@ pub fn open(call: Option<Call>, body: &[u8]) -> Result<Request<'_>, Refused> {
         let whole: &RawValue = serde_json::from_slice(body).map_err(|_| Refused::at("", "is no JSON"))?;
         return Ok(Request { write_key, items: vec![whole], common: Map::new(), shared: 0, call });
     }
-    let (mut common, mut shared) = (Map::new(), 0);
+    let mut common = Map::new();
+    let mut shared = 0usize;
     let mut items = None;
     for (name, raw) in &members {
         match name.as_str() {
             "batch" => items = Some(split(raw.get().as_bytes()).map_err(|error| error.under("/batch"))?),
             "context" | "integrations" | "sentAt" => {
                 let value = read_json(raw.get().as_bytes()).map_err(|error| error.under(&format!("/{name}")))?;
-                shared += raw.get().len();
+                if MERGED.contains(&name.as_str()) {
+                    shared = shared.saturating_add(raw.get().len());
+                }
                 common.insert(name.clone(), value);
             }
             _ => {}
@@ -96,21 +99,16 @@ impl Request<'_> {
     /// The events. `source` is their source; `profile` says whom they concern, where the key has one.
     ///
     /// # Errors
-    /// Too many items, or too much that is shared by too many.
+    /// Too many items, or more than is taken once each has the batch's `context` and `integrations`. That is asked before
+    /// anything is copied.
     pub fn events(&self, headers: &Headers, received: &Received, source: &str, profile: Option<&Source>) -> Items {
         received.check_count(self.items.len())?;
-        if self.shared.saturating_mul(self.items.len()) > MAX_SHARED {
-            let detail = format!(
-                "{} bytes are shared by {} items; together that may be 16 MiB: send fewer items, or put it into those that need it",
-                self.shared,
-                self.items.len()
-            );
-            return Err(Refused::at("/context", detail).coded(Code::TooLarge));
-        }
+        received.check_size(self.shared).map_err(|refused| refused.under("/context"))?;
+        let own = self.items.iter().fold(0usize, |sum, item| sum.saturating_add(item.get().len()));
+        received.check_whole(own.saturating_add(self.shared.saturating_mul(self.items.len())))?;
         let read = |(index, raw): (usize, &&RawValue)| {
             let prefix = if self.call.is_some() { String::new() } else { format!("/batch/{index}") };
             let text = raw.get();
-            // With what the batch shares, for that becomes part of the event.
             let item = received
                 .check_size(text.len().saturating_add(self.shared))
                 .and_then(|()| Ok(read_json(text.as_bytes())?));
@@ -140,7 +138,7 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn event(&self, mut item: Map<String, Value>, index: usize, raw: &str) -> Result<Event, Refused> {
-        for name in ["context", "integrations"] {
+        for name in MERGED {
             merge(&mut item, name, self.request.common.get(name));
         }
         let call = match self.request.call {
@@ -180,7 +178,7 @@ impl Reader<'_> {
         if let Some(data) = said.data {
             event.data = data;
         }
-        for name in ["context", "integrations"] {
+        for name in MERGED {
             if let Some(Value::Object(kept)) = item.remove(name)
                 && !kept.is_empty()
             {

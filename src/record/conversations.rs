@@ -20,6 +20,8 @@ const MOST_COUNTED: i64 = 1_000;
 pub struct ConversationFilter {
     /// The inbox's view.
     pub view: View,
+    /// Those too that were never listed: nobody was ever spoken to in them.
+    pub unlisted: bool,
     /// This customer's.
     pub customer: Option<ActorId>,
     /// In this state.
@@ -228,7 +230,8 @@ impl Wanted {
 }
 
 fn conditions(filter: &ConversationFilter) -> Wanted {
-    let mut wanted = Wanted { parts: vec!["c.listed = 1".to_owned()], cells: Vec::new() };
+    let every = if filter.unlisted { "1 = 1" } else { "c.listed = 1" };
+    let mut wanted = Wanted { parts: vec![every.to_owned()], cells: Vec::new() };
     match &filter.view {
         View::All => {}
         View::NeedsPerson { operator } => {

@@ -14,8 +14,8 @@ use crate::model::ids::{ActorId, EventId};
 use crate::model::input::{Body, Envelope};
 use crate::model::time::Ms;
 
-/// The most events that one sender's id finds.
-const MOST_BY_SENDER: i64 = 100;
+/// The most events that one sender's id finds at once.
+const MOST_BY_SENDER: u32 = 100;
 /// The latest events that a search looks through: a word may stand in none of a billion.
 pub const SEARCHED: u32 = 50_000;
 
@@ -139,29 +139,59 @@ impl Record {
         Ok(Some(EventView { id, status: status_of(&status), event: *event, received_at, decisions, goals }))
     }
 
-    /// Events by the sender's id, the latest first; 100 at most.
+    /// The latest events with this id of the sender, 100 at most.
     ///
     /// # Errors
     /// The record's.
     pub async fn events_by_sender(&self, id: &str, source: Option<&str>) -> Result<Vec<EventView>, RecordError> {
-        let sql = match source {
-            None => "select id from event where sender_id = $1 order by received_at desc, id desc limit $2",
-            Some(_) => {
-                "select id from event where sender_id = $1 and source = $3 order by received_at desc, id desc limit $2"
-            }
-        };
-        let mut query = sqlx::query(sql).bind(id.to_owned()).bind(MOST_BY_SENDER);
+        Ok(self.sent_as(id, source, None, MOST_BY_SENDER).await?.items)
+    }
+
+    /// A page of events with this id of the sender, the latest first.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn sent_as(
+        &self,
+        id: &str,
+        source: Option<&str>,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<EventView>, RecordError> {
+        let limit = limit.clamp(1, MOST);
+        let mut cells = vec![Cell::Text(id.to_owned())];
+        let mut parts = vec!["sender_id = $1".to_owned()];
         if let Some(source) = source {
-            query = query.bind(source.to_owned());
+            cells.push(Cell::Text(source.to_owned()));
+            parts.push(format!("source = ${}", cells.len()));
+        }
+        if let Some((at, id)) = after(cursor) {
+            cells.extend([Cell::Int(at), Cell::Int(at), Cell::Text(id)]);
+            let n = cells.len();
+            parts.push(format!("(received_at < ${} or (received_at = ${} and id < ${n}))", n - 2, n - 1));
+        }
+        cells.push(Cell::Int(i64::from(limit) + 1));
+        let sql = format!(
+            "select id from event where {} order by received_at desc, id desc limit ${}",
+            parts.join(" and "),
+            cells.len()
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for cell in cells {
+            query = bind(query, cell);
         }
         let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in rows {
+        let read = |row: &AnyRow| -> Result<EventId, RecordError> {
             let text: String = row.try_get(0).map_err(|e| self.failed(e))?;
-            let id: EventId = text.parse().map_err(|e| self.corrupt(e))?;
-            events.extend(self.event(id).await?);
+            text.parse().map_err(|e| self.corrupt(e))
+        };
+        let ids = rows.iter().map(read).collect::<Result<Vec<EventId>, _>>()?;
+        let page = Page::cut(ids, limit, |id| (super::rows::int(id.pos.ms), id.to_string()));
+        let mut items = Vec::with_capacity(page.items.len());
+        for id in page.items {
+            items.extend(self.event(id).await?);
         }
-        Ok(events)
+        Ok(Page { items, cursor: page.cursor })
     }
 
     /// A page of events, the latest first.

@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::chaos::process::{KEY, Process, Site, text};
+use crate::door::{Door, Setup};
 use crate::journeys::world::IDENTITY_KEY;
 use crate::store::Place;
 
@@ -315,4 +316,35 @@ async fn simulate_drives_a_server_and_finds_nothing_lost() {
     let no_key = remote(&site, &process, &["simulate", "--sockets", "1"]);
     assert_eq!(code(&no_key), Some(1));
     assert!(text(&no_key).contains("--identity-key"), "{}", text(&no_key));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accepted_event_that_is_not_decided_is_explained_as_pending_by_the_senders_id() {
+    let door = Door::open(Setup::default()).await;
+    let event = json!({ "specversion": "1.0", "id": "e-1", "source": "s", "type": "t", "subject": "u_1" });
+    assert_eq!(door.cloud_events(event.to_string(), false).await.0, 202);
+    let site = site();
+    let told = site.run(&["explain", "--url", &door.url, "--key", "k-backend", "e-1"], "");
+    assert_eq!(code(&told), Some(0), "{}", text(&told));
+    assert!(text(&told).contains("t from s about user:u_1: pending"), "{}", text(&told));
+}
+
+#[test]
+fn a_configuration_that_names_what_is_not_there_does_not_serve() {
+    let site = site();
+    let config = std::fs::read_to_string(site.path("beckon.toml")).unwrap_or_default();
+    let key = "\n[[http.api_key]]\nname = \"odd\"\nkey = \"k-odd\"\nsource = \"somewhere\"\n";
+    site.file("beckon.toml", &format!("{config}{key}"));
+    let (workspace, data) = (site.workspace.path().display().to_string(), site.data.path().display().to_string());
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--workspace", &workspace, "--data", &data];
+    let (told, checked) = (site.run(&serve, ""), check(&site));
+    for told in [&told, &checked] {
+        assert_eq!(code(told), Some(1), "{}", text(told));
+        assert!(text(told).contains("the key `odd` names the source `somewhere`, and there is none"), "{}", text(told));
+    }
+    site.file("beckon.toml", &config);
+    let cluster = site.run(&[&serve[..], &["--store", "redis+cluster://127.0.0.1:1"]].concat(), "");
+    assert_eq!(code(&cluster), Some(1));
+    let words = "begins with one of `embedded:`, `redis://`, `rediss://`";
+    assert!(text(&cluster).contains(words), "{}", text(&cluster));
 }

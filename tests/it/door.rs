@@ -37,6 +37,8 @@ impl Clock for Still {
 pub struct Setup {
     pub keys: Vec<ApiKey>,
     pub sources: Vec<Source>,
+    /// Secrets by their names; one that is not here is its name itself.
+    pub secrets: BTreeMap<String, String>,
     pub limits: Limits,
     pub now: Option<Ms>,
     pub bounds: Bounds,
@@ -63,7 +65,14 @@ impl Default for Setup {
                 segment,
             ],
             sources: Vec::new(),
-            limits: Limits { body: 256 << 10, item: 64 << 10, items: 100, arrival: Duration::from_secs(10) },
+            secrets: BTreeMap::new(),
+            limits: Limits {
+                body: 256 << 10,
+                item: 64 << 10,
+                items: 100,
+                arrival: Duration::from_secs(10),
+                rate: 100_000,
+            },
             now: None,
             origins: vec!["http://shop.example".to_owned()],
             bounds: Bounds {
@@ -99,6 +108,12 @@ pub fn expression(source: &str) -> Option<Expression> {
     let names = ["body", "headers", "item"].iter().filter(|name| source.contains(*name)).map(ToString::to_string);
     let program = cel_value::env().compile(source).unwrap();
     Some(Expression { source: source.to_owned(), program, names: names.collect(), paths: Vec::new() })
+}
+
+/// The profiles that come with Beckon.
+pub fn shipped() -> Vec<Source> {
+    let catalog = beckon::catalog::compile(&BTreeMap::new(), None).unwrap();
+    catalog.sources.into_values().map(|source| Arc::into_inner(source).expect("nobody else holds it")).collect()
 }
 
 /// A source that verifies by `scheme` with one secret.
@@ -148,10 +163,12 @@ impl Door {
             inbox: Inbox::new(Arc::clone(&store)),
             record,
             catalogs: Arc::new(move || catalogs.clone()),
-            keys: Arc::new(Keys::new(setup.keys)),
+            keys: Arc::new(Keys::new(setup.keys, setup.limits.rate)),
             limits: setup.limits,
             origins: Origins::new(setup.origins),
-            secrets: Arc::new(|name| Ok(Secret::new(name))),
+            secrets: Arc::new(move |name| {
+                Ok(Secret::new(setup.secrets.get(name).map_or_else(|| name.to_owned(), Clone::clone)))
+            }),
             clock,
             lag: Arc::new(|| None),
             draining: Arc::new(|| false),
@@ -212,19 +229,32 @@ pub fn recording(name: &str) -> Vec<Recorded> {
         .into_iter()
         .map(|request| {
             let raw = request.body.map(|raw| raw.get()).unwrap_or_default();
-            let body = serde_json::from_str::<String>(raw).unwrap_or_else(|_| compact(raw));
-            Recorded { method: request.method, path: request.path, headers: request.headers, body, raw: raw.to_owned() }
+            let written = match serde_json::from_str::<String>(raw) {
+                Ok(text) => vec![text],
+                Err(_) => vec![compact(raw), format!("{}\n", compact(raw)), pretty(raw)],
+            };
+            // A packed body was recorded unpacked: its length is not known.
+            let length = match request.gzipped {
+                Some(true) => written[0].len(),
+                _ => request.body_bytes.expect("every recording says how long its body was"),
+            };
+            if let (Some(announced), None | Some(false)) = (request.headers.get("content-length"), request.gzipped) {
+                assert_eq!(announced, &length.to_string(), "{name} {}", request.path);
+            }
+            let body = written.into_iter().find(|body| body.len() == length);
+            let body = body.unwrap_or_else(|| panic!("{name} {}: the body is not as it was sent", request.path));
+            Recorded { method: request.method, path: request.path, headers: request.headers, body }
         })
         .collect()
 }
 
-/// A recorded request. Bodies were recorded as JSON; they are written as compact as clients send them.
+/// A recorded request. Bodies that are JSON were recorded as JSON: of the ways to write it this is the one that is as long
+/// as what was sent.
 pub struct Recorded {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: String,
-    raw: String,
 }
 
 #[derive(serde::Deserialize)]
@@ -234,10 +264,13 @@ struct RecordedFile<'f> {
 }
 
 #[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RecordedRequest<'f> {
     method: String,
     path: String,
     headers: BTreeMap<String, String>,
+    body_bytes: Option<usize>,
+    gzipped: Option<bool>,
     #[serde(borrow)]
     body: Option<&'f serde_json::value::RawValue>,
 }
@@ -259,19 +292,19 @@ pub fn compact(json: &str) -> String {
         .collect()
 }
 
-impl Recorded {
-    /// The body as `JSON.stringify(body, null, 2)` writes it: recordings are indented by one.
-    pub fn pretty(&self) -> String {
-        let depth = |line: &str| line.len() - line.trim_start().len();
-        let base = self.raw.lines().last().map(depth).unwrap();
-        let mut lines = self.raw.lines().map(|line| {
-            let level = depth(line).saturating_sub(base);
-            format!("{}{}", "  ".repeat(level), line.trim_start())
-        });
-        let first = lines.next().unwrap();
-        lines.fold(first.trim_start().to_owned(), |text, line| format!("{text}\n{line}"))
-    }
+/// JSON as `JSON.stringify(body, null, 2)` writes it: recordings are indented by one.
+fn pretty(raw: &str) -> String {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let base = raw.lines().last().map(depth).unwrap_or_default();
+    let mut lines = raw.lines().map(|line| {
+        let level = depth(line).saturating_sub(base);
+        format!("{}{}", "  ".repeat(level), line.trim_start())
+    });
+    let first = lines.next().unwrap_or_default();
+    lines.fold(first.trim_start().to_owned(), |text, line| format!("{text}\n{line}"))
+}
 
+impl Recorded {
     /// The same request to another path; what belongs to the connection is left to the client.
     pub fn to(&self, door: &Door, path: &str) -> reqwest::RequestBuilder {
         let method: reqwest::Method = self.method.parse().unwrap();
@@ -290,7 +323,7 @@ impl Recorded {
 /// A whole server: doors, engine, projector.
 pub struct Whole {
     pub url: String,
-    http: reqwest::Client,
+    pub http: reqwest::Client,
     running: beckon::app::Running,
     _folder: tempfile::TempDir,
 }

@@ -425,7 +425,7 @@ async fn every_answer_has_a_number_and_safe_headers() {
 }
 
 fn received() -> Received {
-    Received { at: Ms(1_764_000_000_000), trust: Trust::Client, max_item: 2_000, max_items: 10 }
+    Received { at: Ms(1_764_000_000_000), trust: Trust::Client, max_item: 2_000, max_items: 10, max_body: 20_000 }
 }
 
 /// What holds for every event that comes through any door as a browser's.

@@ -10,6 +10,8 @@
 )]
 
 mod adapter;
+mod bounds;
+mod captures;
 mod catalog;
 mod chaos;
 mod chat;

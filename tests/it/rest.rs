@@ -300,3 +300,157 @@ async fn the_description_is_valid_and_names_every_route() {
         assert!(api.pointer(pointer).is_some(), "{pointer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_given_in_pages_without_a_gap_or_a_double() {
+    let server = whole().await;
+    for n in 1..=3 {
+        let open = json!({ "customer": format!("user:u_{n}"), "playbook": "help", "facts": { "order_id": "A1" } });
+        assert_eq!(server.post("/v1/conversations", open).await.0, 201);
+        let mut same = late("same", 1);
+        same["subject"] = json!(format!("u_{n}"));
+        server.event(same).await;
+    }
+    for list in ["/v1/conversations?limit=2", "/v1/events?id=same&limit=2"] {
+        let all = list.replace("limit=2", "limit=200");
+        let decided = |item: &Value| item["status"] != "pending";
+        let (_, whole) = server
+            .until(&all, |all| {
+                all["items"].as_array().is_some_and(|items| items.len() == 3 && items.iter().all(decided))
+            })
+            .await;
+        let (_, first) = server.get(list).await;
+        assert_eq!(first["items"].as_array().unwrap().len(), 2, "{first}");
+        let cursor = first["cursor"].as_str().expect("there is more");
+        let (_, second) = server.get(&format!("{list}&cursor={cursor}")).await;
+        assert_eq!(second["cursor"], Value::Null);
+        let pages = [first["items"].as_array().unwrap().clone(), second["items"].as_array().unwrap().clone()].concat();
+        assert_eq!(json!(pages), whole["items"], "{list}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_is_known_of_a_customer_can_be_taken_along() {
+    let server = whole().await;
+    server.event(late("e-open", 5)).await;
+    let mut last = String::new();
+    for n in 0..105 {
+        last = server.event(late(&format!("e-{n}"), 1)).await;
+    }
+    server.until(&format!("/v1/events/{last}"), |shown| shown["status"] == "decided").await;
+    let path = "/v1/customers/user:u_1";
+    let (_, known) = server.get(path).await;
+    let conversation = &known["conversations"]["items"][0];
+    assert_eq!(conversation["state"], "waiting", "{conversation}");
+    let entries = conversation["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|entry| entry["text"] == "Order A1 is late. Shall I help?"), "{conversation}");
+    assert!(entries.iter().any(|entry| entry["kind"] == "event"), "inner entries too");
+
+    let mut seen = BTreeSet::new();
+    let mut page = known["events"].clone();
+    let mut pages = 1;
+    loop {
+        for event in page["items"].as_array().unwrap() {
+            assert_eq!(event["data"]["order_id"], "A1", "{event}");
+            assert!(seen.insert(event["id"].as_str().unwrap().to_owned()), "{event} comes twice");
+        }
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        let (_, next) = server.get(&format!("{path}?events={cursor}")).await;
+        assert_eq!(next.get("conversations"), None, "only what is asked for");
+        page = next["events"].clone();
+        pages += 1;
+    }
+    assert_eq!((seen.len(), pages), (106, 2));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_decided_is_told_as_pending_everywhere() {
+    // Nothing decides here.
+    let door = Door::open(Setup::default()).await;
+    let (status, answer) = door.cloud_events(late("e-1", 5).to_string(), false).await;
+    assert_eq!(status, 202, "{answer}");
+    for path in ["/v1/events?id=e-1", "/v1/events?id=e-1&source=shop"] {
+        let (_, list) = door.send(door.get(path).bearer_auth("k-backend")).await;
+        assert_eq!(list["items"][0]["status"], "pending", "{path}: {list}");
+        assert_eq!(list["items"][0]["event"], answer["results"][0]["event"]);
+    }
+    let (_, list) = door.send(door.get("/v1/events?id=e-1&source=other").bearer_auth("k-backend")).await;
+    assert_eq!(list["items"], json!([]));
+    let (status, known) = door.send(door.get("/v1/customers/user:u_1").bearer_auth("k-backend")).await;
+    assert_eq!((status, &known["events"]["items"][0]["data"]["hours"]), (200, &json!(5)), "{known}");
+    assert_eq!(known["events"]["items"][0]["status"], "pending");
+}
+
+#[tokio::test]
+async fn an_act_that_is_not_decided_in_five_seconds_is_202_and_says_where_to_look() {
+    let door = Door::open(Setup::default()).await;
+    let body = json!({ "customer": "user:u_1", "playbook": "help" }).to_string();
+    let began = std::time::Instant::now();
+    let response = door.post("/v1/conversations").bearer_auth("k-backend").body(body).send().await.unwrap();
+    assert!(began.elapsed() >= std::time::Duration::from_secs(5));
+    assert_eq!(response.status(), 202);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer, json!({ "status": "pending", "location": location }));
+    let (status, shown) = door.send(door.get(&location).bearer_auth("k-backend")).await;
+    assert_eq!((status, &shown["status"], &shown["type"]), (200, &json!("pending"), &json!("beckon.open")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn real_answers_are_what_the_description_says() {
+    let server = whole().await;
+    let (_, api) = server.get("/openapi.json").await;
+    let event = server.event(late("e-1", 5)).await;
+    server.until(&format!("/v1/events/{event}"), |shown| shown["status"] == "decided").await;
+    let open = json!({ "customer": "user:u_2", "playbook": "help", "facts": { "order_id": "A1" } });
+    let call = json!({ "event": "e", "userId": "u", "writeKey": "k-backend" });
+    let none = Value::Null;
+    let asked = [
+        ("get", "/v1/events/{event}", format!("/v1/events/{event}"), &none, 200),
+        ("get", "/v1/events/{event}", "/v1/events/1-1-1".to_owned(), &none, 404),
+        ("get", "/v1/events", "/v1/events?id=e-1".to_owned(), &none, 200),
+        ("get", "/v1/events", "/v1/events".to_owned(), &none, 400),
+        ("post", "/v1/track", "/v1/track".to_owned(), &call, 200),
+        ("post", "/v1/batch", "/v1/batch".to_owned(), &call, 400),
+        ("post", "/v1/conversations", "/v1/conversations".to_owned(), &open, 201),
+        ("post", "/v1/conversations", "/v1/conversations".to_owned(), &call, 400),
+        ("get", "/v1/conversations", "/v1/conversations".to_owned(), &none, 200),
+        ("get", "/v1/conversations/{id}", "/v1/conversations/1-1-1-1".to_owned(), &none, 404),
+        ("get", "/v1/customers/{customer}", "/v1/customers/user:u_1".to_owned(), &none, 200),
+        ("get", "/v1/playbooks", "/v1/playbooks".to_owned(), &none, 200),
+        ("get", "/v1/dead-letters", "/v1/dead-letters".to_owned(), &none, 200),
+        ("get", "/v1/dead-letters/{id}", "/v1/dead-letters/1-1-1".to_owned(), &none, 404),
+        ("post", "/hooks/{source}", "/hooks/stripe".to_owned(), &call, 401),
+        ("get", "/readyz", "/readyz".to_owned(), &none, 200),
+    ];
+    for (method, path, real, body, expected) in asked {
+        let request = match method {
+            "post" => server.http.post(format!("{}{real}", server.url)).body(body.to_string()),
+            _ => server.http.get(format!("{}{real}", server.url)),
+        };
+        let response = request.bearer_auth("k-backend").send().await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{method} {real}");
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        let answer: Value = response.json().await.unwrap();
+        let described = &api["paths"][path][method]["responses"][expected.to_string()]["content"][&kind];
+        assert!(described.is_object(), "{method} {path} {expected} {kind} is not described");
+        let mut schema = described["schema"].clone();
+        schema["components"] = api["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let problems: Vec<String> =
+            validator.iter_errors(&answer).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(problems.is_empty(), "{method} {real}: {problems:?}");
+    }
+    for path in api["paths"].as_object().unwrap() {
+        for (method, operation) in path.1.as_object().unwrap() {
+            let needs_key = operation["security"].to_string().contains("key");
+            for status in ["401", "403", "429", "503"] {
+                let is_there = operation["responses"].get(status).is_some();
+                assert!(is_there || !needs_key, "{method} {} may be answered {status}", path.0);
+            }
+        }
+    }
+    server.stop().await;
+}
