@@ -181,23 +181,6 @@ async fn the_batchs_context_stands_under_the_items_own() {
 }
 
 #[tokio::test]
-async fn what_a_batch_shares_counts_for_each_of_its_items() {
-    let door = open().await;
-    let batch = |items: usize, shared: usize| {
-        let item = json!({ "type": "track", "event": "e", "userId": "u" });
-        let context = json!({ "large": "x".repeat(shared) });
-        let body = json!({ "batch": vec![item; items], "context": context, "writeKey": "wk_test" });
-        door.post("/v1/batch").body(body.to_string())
-    };
-    let (status, answer) = door.send(batch(2, 70_000)).await;
-    assert_eq!((status, &answer["pointer"]), (413, &json!("/context")), "each would be larger than an event may be");
-    let (status, answer) = door.send(batch(1_000, 30_000)).await;
-    assert_eq!((status, &answer["pointer"]), (413, &json!("/context")), "{answer}");
-    let (status, answer) = door.send(batch(100, 3_000)).await;
-    assert_eq!((status, &answer["accepted"]), (200, &json!(100)), "{}", answer["results"][0]);
-}
-
-#[tokio::test]
 async fn the_key_may_come_in_a_header_or_in_the_body() {
     let door = open().await;
     let body = |key: Option<&str>| json!({ "event": "e", "userId": "u", "writeKey": key }).to_string();
