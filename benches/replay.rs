@@ -91,20 +91,7 @@ async fn from_the_record(catalog: &Arc<beckon::model::catalog::Catalog>, window:
     for n in 0..events {
         let (partition, recorded) = event(n);
         let To::Actor(actor) = recorded.input.to.clone() else { continue };
-        let line = JournalLine {
-            pos: recorded.pos,
-            revision: 1,
-            actor: Some(actor),
-            entries: Vec::new(),
-            verdicts: Vec::new(),
-            goals: Vec::new(),
-            answers: Vec::new(),
-            conversations: Vec::new(),
-            traits: None,
-            retired: Vec::new(),
-            erased: false,
-            dead: false,
-        };
+        let line = JournalLine::blank(recorded.pos, 1, Some(actor));
         let of = lines.get_mut(usize::from(partition.0)).unwrap();
         let id = LineId { epoch: 1, n: u64::try_from(of.len()).unwrap() + 1 };
         of.push(Line { id, line, input: Some(StoredText::from(&recorded.input)) });

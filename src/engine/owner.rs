@@ -360,7 +360,7 @@ impl Owner {
         let payload = encoded(&letter);
         let concerned = letter.actor.unwrap_or_else(ActorId::of_partition);
         gathered.batch.dead.push(NewDead { pos: stored.pos, actor: concerned, payload });
-        let line = JournalLine { dead: true, ..blank_line(stored.pos, self.catalogs.in_force.revision, actor) };
+        let line = JournalLine { dead: true, ..JournalLine::blank(stored.pos, self.catalogs.in_force.revision, actor) };
         gathered.batch.journal.push(encoded(&line));
     }
 
@@ -445,7 +445,7 @@ impl Owner {
             self.withdraw = !in_force.paused.is_empty();
             gathered.in_force = Some(in_force.clone());
         }
-        gathered.batch.journal.push(encoded(&blank_line(input.pos, self.catalogs.in_force.revision, None)));
+        gathered.batch.journal.push(encoded(&JournalLine::blank(input.pos, self.catalogs.in_force.revision, None)));
         Ok(())
     }
 
@@ -567,23 +567,6 @@ fn hints(
         hints.push(Live::Erased);
     }
     hints
-}
-
-fn blank_line(pos: Pos, revision: u64, actor: Option<ActorId>) -> JournalLine {
-    JournalLine {
-        pos,
-        revision,
-        actor,
-        entries: Vec::new(),
-        verdicts: Vec::new(),
-        goals: Vec::new(),
-        answers: Vec::new(),
-        conversations: Vec::new(),
-        traits: None,
-        retired: Vec::new(),
-        erased: false,
-        dead: false,
-    }
 }
 
 /// JSON in memory: it fails only on maps with keys that are no text; there are none.

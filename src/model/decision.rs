@@ -342,6 +342,26 @@ pub struct JournalLine {
     pub dead: bool,
 }
 
+impl JournalLine {
+    /// The line of an input that changed nothing.
+    pub fn blank(pos: Pos, revision: u64, actor: Option<ActorId>) -> JournalLine {
+        JournalLine {
+            pos,
+            revision,
+            actor,
+            entries: Vec::new(),
+            verdicts: Vec::new(),
+            goals: Vec::new(),
+            answers: Vec::new(),
+            conversations: Vec::new(),
+            traits: None,
+            retired: Vec::new(),
+            erased: false,
+            dead: false,
+        }
+    }
+}
+
 /// An input that could not be processed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {

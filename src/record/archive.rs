@@ -390,8 +390,7 @@ async fn put_aside(
 /// The columns of a line. Of an erase only that it happened: it names nobody.
 fn cells(partition: Partition, line: &Line) -> Vec<Cell> {
     let (actor, text, input) = if line.line.erased {
-        let bare =
-            JournalLine { pos: line.line.pos, revision: line.line.revision, erased: true, ..nothing(line.line.pos) };
+        let bare = JournalLine { erased: true, ..JournalLine::blank(line.line.pos, line.line.revision, None) };
         (None, json(&bare), None)
     } else {
         (
@@ -410,24 +409,6 @@ fn cells(partition: Partition, line: &Line) -> Vec<Cell> {
         Cell::Text(text),
         Cell::MaybeText(input),
     ]
-}
-
-/// A line that says nothing.
-fn nothing(pos: Pos) -> JournalLine {
-    JournalLine {
-        pos,
-        revision: 0,
-        actor: None,
-        entries: Vec::new(),
-        verdicts: Vec::new(),
-        goals: Vec::new(),
-        answers: Vec::new(),
-        conversations: Vec::new(),
-        traits: None,
-        retired: Vec::new(),
-        erased: false,
-        dead: false,
-    }
 }
 
 /// JSON of our own values: writing to memory fails only on maps with keys that are no text; there are none.
