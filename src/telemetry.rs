@@ -164,3 +164,26 @@ pub fn sockets(open: usize) {
 pub fn effect_took(kind: &'static str, took: Duration) {
     histogram!("beckon_effect_seconds", "kind" => kind).record(took.as_secs_f64());
 }
+
+/// Items of the outbox that wait in a partition, and how long the oldest of them has.
+pub fn outbox(partition: u16, waiting: usize, oldest: Millis) {
+    let partition = partition.to_string();
+    gauge!("beckon_outbox_waiting", "partition" => partition.clone()).set(waiting as f64);
+    gauge!("beckon_outbox_oldest_seconds", "partition" => partition).set(oldest.0 as f64 / 1_000.0);
+}
+
+/// Items of the outbox were delivered, the oldest of them so long after it was decided.
+pub fn forwarded(items: usize, took: Millis) {
+    counter!("beckon_outbox_items_total").increment(items as u64);
+    histogram!("beckon_outbox_seconds").record(took.0 as f64 / 1_000.0);
+}
+
+/// A topic told customers of a page, so long after it was decided.
+pub fn told(took: Millis) {
+    histogram!("beckon_topic_page_seconds").record(took.0 as f64 / 1_000.0);
+}
+
+/// Customers whom topics told.
+pub fn customers_told(count: usize) {
+    counter!("beckon_topic_customers_total").increment(count as u64);
+}

@@ -140,6 +140,7 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         assistant: Assistant::new(models, setup.script_pace),
         adapters: Arc::new(apis(&setup.adapters)?),
         notifier: notifier(&setup, &clock)?,
+        record: Some(record.clone()),
     };
     let behind = Arc::new(Behind::default());
     let draining = watch::Sender::new(false);

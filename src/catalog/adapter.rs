@@ -30,14 +30,20 @@ pub struct Adapters {
 impl Adapters {
     /// The operation that a playbook names, where it may be used in a conversation.
     pub fn usable(&self, reading: &mut Reading<'_, '_>, node: &Node) -> Option<Arc<Operation>> {
+        let operation = self.find(reading, node)?;
+        if !operation.bound && !operation.public {
+            let message = format!("`{}` neither binds `{{customer.id}}` nor says `public: true`", operation.name);
+            let help = "bind it in the request's path or json, or say that it is the same for every customer";
+            reading.at_with(node.spot, message, Some(help.to_owned()));
+            return None;
+        }
+        Some(operation)
+    }
+
+    /// The operation that a playbook names.
+    pub fn find(&self, reading: &mut Reading<'_, '_>, node: &Node) -> Option<Arc<Operation>> {
         let name = reading.text(node)?;
         if let Some(operation) = self.operations.get(&name) {
-            if !operation.bound && !operation.public {
-                let message = format!("`{name}` neither binds `{{customer.id}}` nor says `public: true`");
-                let help = "bind it in the request's path or json, or say that it is the same for every customer";
-                reading.at_with(node.spot, message, Some(help.to_owned()));
-                return None;
-            }
             return Some(Arc::clone(operation));
         }
         if self.broken.contains(&name) {

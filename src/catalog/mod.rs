@@ -20,6 +20,7 @@ mod schema;
 mod script;
 mod source;
 mod tags;
+mod topic;
 mod trigger;
 mod walk;
 mod words;

@@ -5,9 +5,6 @@ use crate::model::time::Millis;
 use super::mistake::{File, Mistakes, Spot, did_you_mean};
 use super::yaml::{Key, Kind, Node};
 
-/// Keys of a later version: refused by name.
-const LATER: &[&str] = &["topic"];
-
 /// The longest name, type or id, in bytes.
 pub const MAX_NAME: usize = 1_024;
 
@@ -39,11 +36,6 @@ impl<'n> Table<'n> {
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
-    }
-
-    /// Whether a key of a later version is in it.
-    pub fn is_later(&self) -> bool {
-        self.entries.iter().any(|(key, _)| LATER.contains(&key.name.as_str()))
     }
 
     /// Where a key was written.
@@ -79,13 +71,9 @@ impl Reading<'_, '_> {
             if keys.contains(&key.name.as_str()) {
                 continue;
             }
-            if LATER.contains(&key.name.as_str()) {
-                self.at(key.spot, format!("`{}` is not supported by this version yet", key.name));
-            } else {
-                let suggestion = did_you_mean(&key.name, keys.iter().copied())
-                    .or_else(|| Some(format!("keys here are {}", list(keys.iter().copied()))));
-                self.at_with(key.spot, format!("there is no key `{}` here", short(&key.name)), suggestion);
-            }
+            let suggestion = did_you_mean(&key.name, keys.iter().copied())
+                .or_else(|| Some(format!("keys here are {}", list(keys.iter().copied()))));
+            self.at_with(key.spot, format!("there is no key `{}` here", short(&key.name)), suggestion);
         }
         Some(Table { entries })
     }

@@ -38,7 +38,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::catalog::{adapter, operation, playbook, restraint, scenario, script, source, trigger};
+    use crate::catalog::{adapter, operation, playbook, restraint, scenario, script, source, topic, trigger};
 
     fn keys(schema: &Value, pointer: &str) -> BTreeSet<String> {
         let properties = schema.pointer(&format!("{pointer}/properties")).and_then(Value::as_object);
@@ -69,6 +69,11 @@ mod tests {
             ("playbook", &of("absence"), trigger::ABSENCE),
             ("playbook", &of("change"), trigger::CHANGE),
             ("playbook", &of("change/properties/of"), trigger::USUAL),
+            ("playbook", &of("topic"), topic::TOPIC),
+            ("playbook", &of("topic/properties/to"), topic::TO),
+            ("playbook", &of("topic/properties/to/properties/followers"), topic::FOLLOWERS),
+            ("playbook", &of("topic/properties/updates"), topic::FURTHER),
+            ("playbook", &of("topic/properties/ends"), topic::FURTHER),
             ("playbook", "/properties/audience", restraint::AUDIENCE),
             ("playbook", "/properties/consent", restraint::CONSENT),
             ("playbook", "/properties/cooldown", restraint::COOLDOWN),

@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 use super::expression::{Scope, condition, expression};
 use super::playbook::{MAX_ITEMS, ON, Reader};
 use super::read::{MAX_SPAN, Table, list};
+use super::topic;
 use super::yaml::Node;
 use crate::model::catalog::{Condition, Expression};
 use crate::model::pattern::{Absence, Change, Measure, Moment, Picks, Sequence, Trigger, Way, What, Window};
@@ -15,7 +16,7 @@ use crate::model::time::Millis;
 
 /// Keys of a trigger.
 pub const TRIGGER: &[&str] =
-    &["event", "absence", "sequence", "change", "count", "sum", "max", "first", "when", "trust", "lateness"];
+    &["event", "absence", "sequence", "change", "topic", "count", "sum", "max", "first", "when", "trust", "lateness"];
 /// Keys of `count`.
 pub const COUNT: &[&str] = &["event", "when", "key", "distinct", "at_least", "at_most", "within", "window"];
 /// Keys of `sum` and `max`.
@@ -43,7 +44,7 @@ pub const FROM: [(&str, bool); 2] = [("last", false), ("first", true)];
 pub const SEASON: [(&str, bool); 2] = [("none", false), ("week", true)];
 
 /// Keys that say when a trigger is asked.
-const MOMENTS: &[&str] = &["event", "sequence", "absence", "change"];
+const MOMENTS: &[&str] = &["event", "sequence", "absence", "change", "topic"];
 /// Keys that say what is measured.
 const MEASURES: &[&str] = &["count", "sum", "max", "first"];
 
@@ -62,15 +63,16 @@ impl Reader<'_, '_, '_, '_> {
         let mut found: Vec<Trigger> = Vec::new();
         for item in self.reading.items(node, 0, MAX_ITEMS) {
             let Some(table) = self.reading.table(item, TRIGGER) else { continue };
-            // A trigger of a later version is refused by its key; that `event` is missing too says nothing more.
-            if table.is_later() {
-                continue;
-            }
             let mut hasher = SipHasher13::new();
             hasher.write(item.to_json().to_string().as_bytes());
             let id = format!("{playbook}#{:016x}", hasher.finish());
             if found.iter().any(|other| other.id == id) {
                 self.reading.at(item.spot, "this trigger is here twice");
+                continue;
+            }
+            let before = found.iter().any(|other| matches!(other.moment, Moment::Topic(_)));
+            if let (true, Some(spot)) = (before, table.key_spot("topic")) {
+                self.reading.at(spot, "a playbook has one topic: write another playbook");
                 continue;
             }
             found.extend(self.trigger(item, &table, id));
@@ -99,6 +101,18 @@ impl Reader<'_, '_, '_, '_> {
                     self.reading.at(spot, "`change` is asked when a period ends and stands alone");
                 }
                 Moment::Change(self.change(table.get("change")?)?)
+            }
+            Some(&"topic") => {
+                if let (false, Some(spot)) = (measures.is_empty(), table.key_spot("topic")) {
+                    self.reading
+                        .at(spot, "`topic` concerns many customers: what one of them did cannot be measured beside it");
+                }
+                for (key, why) in topic::ALONE {
+                    if let Some(spot) = table.key_spot(key) {
+                        self.reading.at(spot, *why);
+                    }
+                }
+                Moment::Topic(Box::new(self.topic(table.get("topic")?)?))
             }
             None if !measures.is_empty() => Moment::Measured,
             _ => {

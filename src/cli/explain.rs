@@ -100,6 +100,17 @@ fn story(event: &Value) -> String {
             lines.push(format!("      {name} = {value}"));
         }
     }
+    for told in event.get("told").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(format!(
+            "  of those whom {} told: {} {}",
+            word(told, "playbook"),
+            word(told, "count"),
+            word(told, "verdict")
+        ));
+    }
+    if let Some(origin) = event.get("origin").and_then(Value::as_str) {
+        lines.push(format!("  a topic told it: {origin} was sent"));
+    }
     for goal in event.get("goals").and_then(Value::as_array).into_iter().flatten() {
         lines.push(format!("  goal of conversation {}, value {}", word(goal, "conversation"), word(goal, "value")));
     }

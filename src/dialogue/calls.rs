@@ -45,6 +45,14 @@ pub fn allowed(operation: &Operation, actor: &ActorId, args: &Map<String, Value>
     if operation.bound && actor.user_id().is_none() {
         return Err("the customer is not signed in".to_owned());
     }
+    valid(operation, args)
+}
+
+/// Whether these arguments are what the operation takes.
+///
+/// # Errors
+/// What does not fit.
+pub fn valid(operation: &Operation, args: &Map<String, Value>) -> Result<(), String> {
     let args = Value::Object(args.clone());
     match operation.schema.iter_errors(&args).next() {
         None => Ok(()),

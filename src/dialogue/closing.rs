@@ -68,13 +68,15 @@ pub fn fail(draft: &mut Draft<'_>, id: ConversationId, reason: &str) {
     close(draft, id, OutcomeKind::Failed);
 }
 
-/// Nobody was talked to: its places in limit and contact budget are free again.
+/// Nobody was talked to: its places in limit and contact budget are free again, and no topic has told anything.
 fn free_place(draft: &mut Draft<'_>, id: ConversationId) {
     let Some(playbook) = draft.conversation(id).map(|conversation| conversation.playbook.clone()) else { return };
     if let Some(used) = draft.state.limits.get_mut(&playbook) {
         used.retain(|(_, holder)| *holder != id);
     }
     draft.state.contacts.retain(|(_, _, holder)| *holder != id);
+    // Nor was the customer told of a topic.
+    draft.state.told.retain(|_, known| known.conversation != Some(id));
 }
 
 /// A closed conversation leaves the state, unless a goal or a call may still follow.

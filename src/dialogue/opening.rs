@@ -9,7 +9,7 @@ use super::closing;
 use super::draft::Draft;
 use super::room;
 use super::words::fill;
-use crate::model::catalog::{Catalog, ContextCall, Goal, Playbook};
+use crate::model::catalog::{Catalog, ContextCall, Goal, Playbook, Template};
 use crate::model::conversation::{Call, CallPhase, Conversation, Counters, Holder, Missing, Phase, Preparing};
 use crate::model::customer::Timer;
 use crate::model::decision::Effect;
@@ -18,8 +18,10 @@ use crate::model::event::Event;
 use crate::model::ids::{CallId, ConversationId};
 use crate::model::input::Choice;
 use crate::model::memory::Kept;
+use crate::model::pattern::{Further, Moment};
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
+use crate::model::topic::Stage;
 
 /// How long context calls may take together.
 pub const CONTEXT_TIME: Millis = Millis::seconds(3);
@@ -62,7 +64,7 @@ pub fn begin(
     };
     // The last opening needs no fact: where it cannot be said, none can.
     let values = opening_values(draft, event, &burst, &BTreeMap::new());
-    if let Some(last) = playbook.open.say.last() {
+    if let Some(last) = says(playbook, event).last() {
         fill(catalog, last, &values).map_err(|problem| NoOpening::Failed(format!("open.say: {problem}")))?;
     }
     let trigger = playbook.goal.as_ref().map_or(Value::Null, |goal| kept_fields(goal, event));
@@ -229,19 +231,66 @@ pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
     let Some(conversation) = draft.conversation(id) else { return };
     let Phase::Preparing(preparing) = &conversation.phase else { return };
     let values = opening_values(draft, &preparing.trigger, &preparing.burst, &preparing.facts);
-    let words = playbook.open.say.iter().find_map(|say| fill(&catalog, say, &values).ok().filter(|t| !t.is_empty()));
+    let words = first(&catalog, says(&playbook, &preparing.trigger), &values);
     let Some(text) = words else {
         closing::fail(draft, id, "no opening could be said");
         return;
     };
+    // What is on offer belongs to the opening's own words.
+    let offered = if preparing.trigger.news.as_ref().is_some_and(|news| of_stage(&playbook, news.stage).is_some()) {
+        &[]
+    } else {
+        playbook.open.choices.as_slice()
+    };
     let choices: Vec<Choice> =
-        room::offered(playbook.open.choices.iter().map(|c| Choice { label: c.clone(), value: c.clone() }).collect());
+        room::offered(offered.iter().map(|c| Choice { label: c.clone(), value: c.clone() }).collect());
     if let Some(conversation) = draft.edit(id) {
         conversation.phase = Phase::Waiting;
         conversation.offered = choices.clone();
     }
     let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
     draft.entry(id, By::Assistant, kind);
+}
+
+/// What the opening says: of a topic that goes on or is over, what is said of that.
+fn says<'p>(playbook: &'p Playbook, event: &Event) -> &'p [Template] {
+    let further = event.news.as_ref().and_then(|news| of_stage(playbook, news.stage));
+    further.map_or(&playbook.open.say, |further| &further.say)
+}
+
+fn of_stage(playbook: &Playbook, stage: Stage) -> Option<&Further> {
+    let many = playbook.on.iter().find_map(|trigger| match &trigger.moment {
+        Moment::Topic(many) => Some(many),
+        _ => None,
+    })?;
+    match stage {
+        Stage::Begun => None,
+        Stage::Updated => many.updates.as_ref(),
+        Stage::Ended => many.ends.as_ref(),
+    }
+}
+
+/// The first whose variables exist, in words.
+fn first(catalog: &Catalog, says: &[Template], values: &Map<String, Value>) -> Option<String> {
+    says.iter().find_map(|say| fill(catalog, say, values).ok().filter(|text| !text.is_empty()))
+}
+
+/// Says in a conversation that is there what the playbook says to a topic's news. While a person is asked for or holds it,
+/// it is not the assistant who says so.
+pub fn say_news(draft: &mut Draft<'_>, id: ConversationId, event: &Event, stage: Stage) {
+    let Some((catalog, playbook)) = draft.playbook(id) else { return };
+    let Some(conversation) = draft.conversation(id) else { return };
+    // What opens is not said yet, and will know of the event by its log.
+    if matches!(conversation.phase, Phase::Preparing(_)) || !room::for_acts(draft, id) {
+        return;
+    }
+    let by = if conversation.holder == Holder::Assistant { By::Assistant } else { By::System };
+    let Some(further) = of_stage(&playbook, stage) else { return };
+    let values = opening_values(draft, event, &[], &BTreeMap::new());
+    if let Some(text) = first(&catalog, &further.say, &values) {
+        draft.entry(id, by, Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None });
+        draft.stir(id);
+    }
 }
 
 /// The customer saw the opening, or answered it.

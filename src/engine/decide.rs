@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 
-use super::matching;
+use super::{matching, news};
 use crate::dialogue::draft::Draft;
 use crate::dialogue::turn::StepOf;
 use crate::dialogue::{calls, customer_acts, goal, handoff, operator_acts, room, turn};
@@ -13,6 +13,7 @@ use crate::model::event::{Event, Trust};
 use crate::model::ids::{EventId, Pos};
 use crate::model::input::{Body, Input, To};
 use crate::trigger::sense::{Sensed, sense};
+use crate::trigger::topic;
 
 /// The most traits and links of a customer.
 const MAX_TRAITS: usize = 200;
@@ -20,6 +21,9 @@ const MAX_TRAITS: usize = 200;
 /// Decides one input. The same values give the same decision, always.
 pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
     let To::Actor(actor) = &input.to else { return nobody(state, input, catalogs) };
+    if actor.is_topic() {
+        return topic::decide(state, actor, input, catalogs);
+    }
     if matches!(input.body, Body::Erase) {
         return erase(state, input.pos);
     }
@@ -76,6 +80,7 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         Body::Withdraw { playbooks } => operator_acts::withdraw(draft, playbooks),
         // A tick's work was done by the timers; the others are not about one customer.
         Body::Tick | Body::Erase | Body::Catalog(_) => {}
+        Body::Heard(_) | Body::Selected { .. } | Body::Told { .. } | Body::Forwarded { .. } => {}
     }
 }
 
@@ -98,7 +103,10 @@ fn event_came(draft: &mut Draft<'_>, event: &Event, id: EventId) {
         }
         return;
     };
-    matching::event_came(draft, &catalog, event, id);
+    match &event.news {
+        Some(news) => news::came(draft, &catalog, event, id, news),
+        None => matching::event_came(draft, &catalog, event, id),
+    }
 }
 
 /// What is known of the customer grows. A browser never overwrites what the server said.
@@ -115,10 +123,17 @@ fn learn(draft: &mut Draft<'_>, traits: &Map<String, serde_json::Value>, trust: 
     }
 }
 
-/// An event that concerns nobody: who hears it says so, and nothing else happens.
+/// An event that concerns nobody in particular: topics get it, whoever else hears it says so.
 fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
     let mut decision = Decision { state, ..Decision::default() };
-    let Body::Event(event) = &input.body else { return decision };
+    let event = match &input.body {
+        Body::Event(event) => event,
+        Body::Forwarded { keys } => {
+            decision.finished.extend(keys.iter().cloned());
+            return decision;
+        }
+        _ => return decision,
+    };
     let Some(catalog) = catalogs.current() else { return decision };
     let findings = sense(catalog, None, &mut decision.state, event, input.id(), input.time());
     for (playbook, sensed) in findings.sensed {
@@ -126,6 +141,7 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
             decision.verdicts.push(matching::judged(input.id(), &playbook.name, no, None));
         }
     }
+    decision.effects.extend(findings.forwards.into_iter().map(|item| matching::forwarded(item, input.time())));
     decision
 }
 

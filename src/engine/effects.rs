@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::assistant::{Assistant, Step};
 use super::inbox::Inbox;
 use super::notify::{Notifier, NotifyError, wait_after};
+use super::outbox;
 use super::shelf::Shelf;
 use super::words::Words;
 use crate::adapter::outcome::{is_worth_again, retry_delays, together};
@@ -27,6 +28,7 @@ use crate::model::entry::Entry;
 use crate::model::ids::{ActorId, CallId, ConversationId, Partition, Pos};
 use crate::model::input::{Body, CallOutcome};
 use crate::model::time::{Millis, Ms};
+use crate::record::Record;
 use crate::store::{LogCursor, PendingEffect, Started, Store, StoreError};
 
 /// A write that did not leave within this is failed: the customer no longer expects it.
@@ -54,6 +56,8 @@ pub struct Outside {
     pub adapters: Arc<BTreeMap<String, Arc<dyn Adapter>>>,
     /// Where notifications go; none where the company wants none.
     pub notifier: Option<Arc<Notifier>>,
+    /// Where topics look for customers; none: only the event or an API names them.
+    pub record: Option<Record>,
 }
 
 /// Does the effects of one partition, under one epoch.
@@ -65,6 +69,7 @@ pub struct Runner {
     /// Notifications that wait for their next try.
     postponed: BTreeMap<String, Instant>,
     tasks: JoinSet<(String, End)>,
+    outbox: outbox::Measured,
 }
 
 /// An effect that has a task.
@@ -81,6 +86,8 @@ enum Kind {
     Work,
     /// A notification's.
     Notice,
+    /// The outbox's.
+    Outbox,
     /// None: it cannot be read.
     Unreadable,
 }
@@ -115,12 +122,12 @@ pub struct Left {
 
 /// What one effect needs.
 #[derive(Clone)]
-struct Job {
-    store: Arc<dyn Store>,
+pub(super) struct Job {
+    pub(super) store: Arc<dyn Store>,
     inbox: Inbox,
-    shelf: Shelf,
-    outside: Outside,
-    partition: Partition,
+    pub(super) shelf: Shelf,
+    pub(super) outside: Outside,
+    pub(super) partition: Partition,
     epoch: u64,
 }
 
@@ -136,7 +143,15 @@ impl Runner {
     ) -> Runner {
         let inbox = Inbox::new(Arc::clone(&store));
         let job = Job { store, inbox, shelf, outside, partition, epoch };
-        Runner { job, partition, most, under_way: BTreeMap::new(), postponed: BTreeMap::new(), tasks: JoinSet::new() }
+        Runner {
+            job,
+            partition,
+            most,
+            under_way: BTreeMap::new(),
+            postponed: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            outbox: outbox::Measured::default(),
+        }
     }
 
     /// Looks at what is pending and begins what is not under way. What was started under an earlier epoch is left until
@@ -158,6 +173,8 @@ impl Runner {
         });
         self.postponed.retain(|key, _| keys.contains(key.as_str()));
         let now = Instant::now();
+        let (pending, items) = outbox::apart(pending);
+        self.outbox.measure(&*self.job.store, self.partition, &items).await?;
         let mut left = Left { some: pending.len() >= window, next: None };
         for effect in pending {
             let of_before = effect.started.is_some_and(|(epoch, _)| epoch != self.job.epoch);
@@ -166,6 +183,20 @@ impl Runner {
                 continue;
             }
             left.some |= !self.spawn(effect, now);
+        }
+        for (to, items) in items {
+            // One lot of a pair is under way at a time, so that its order holds.
+            if items.iter().any(|item| self.under_way.contains_key(&item.key)) {
+                continue;
+            }
+            for item in &items {
+                self.under_way.insert(item.key.clone(), UnderWay { abort: None, kind: Kind::Outbox });
+            }
+            let job = self.job.clone();
+            self.tasks.spawn(async move {
+                job.forward(&to, items).await;
+                (to.to_string(), End::Told)
+            });
         }
         left.next = self.postponed.values().filter(|next| **next > now).min().copied();
         Ok(left)
@@ -182,19 +213,23 @@ impl Runner {
                 return true;
             }
         };
-        let kind = if matches!(effect, Effect::Notify { .. }) { Kind::Notice } else { Kind::Work };
+        let kind = match effect {
+            Effect::Notify { .. } => Kind::Notice,
+            Effect::Tell { .. } => Kind::Outbox,
+            _ => Kind::Work,
+        };
         let others = self.under_way.values().filter(|task| task.kind == kind).count();
         // So many notifications wait already that more would keep younger effects out of sight.
         let crowded = self.postponed.len() >= self.most * 2;
         let how = match kind {
-            Kind::Work if others >= self.most => return false,
+            Kind::Work | Kind::Outbox if others >= self.most => return false,
             Kind::Notice if others >= MAX_NOTICES && crowded => Try::Never,
             Kind::Notice if others >= MAX_NOTICES => {
                 self.postponed.insert(key, now + NO_PLACE);
                 return true;
             }
             Kind::Notice if crowded => Try::Once,
-            Kind::Work | Kind::Notice | Kind::Unreadable => Try::Again,
+            Kind::Work | Kind::Notice | Kind::Outbox | Kind::Unreadable => Try::Again,
         };
         self.postponed.remove(&key);
         let abortable = !matches!(effect, Effect::Call { write: true, .. });
@@ -237,6 +272,9 @@ impl Job {
             Effect::Generate { .. } => "generate",
             Effect::Call { .. } => "call",
             Effect::Notify { .. } => "notify",
+            Effect::Forward { .. } => "forward",
+            Effect::Select { .. } => "select",
+            Effect::Tell { .. } => "tell",
         };
         match effect {
             Effect::Generate { actor, conversation, n, turn, step, playbook, catalog, deadline } => {
@@ -266,6 +304,18 @@ impl Job {
                     tracing::warn!(notification.id = pending.key, problem, "a notification was given up");
                 }
                 self.result(&actor, Body::Notified { key: pending.key, problem }).await;
+            }
+            // Those are given in lots, before this.
+            Effect::Forward { .. } => {}
+            Effect::Select { topic, turn, revision, catalog, at } => {
+                let outcome = self.select(&topic, revision, &catalog, at).await;
+                self.result(&topic, Body::Selected { turn, outcome }).await;
+            }
+            Effect::Tell { topic, turn, revision, from, most, queue, at } => {
+                let asked = outbox::Asked { revision, from, most, queue };
+                let outcome = self.tell(&topic, asked).await;
+                crate::telemetry::told(self.patiently(|| self.store.now()).await.since(at));
+                self.result(&topic, Body::Told { turn, outcome }).await;
             }
         }
         crate::telemetry::effect_took(kind, begun.elapsed());
@@ -413,7 +463,7 @@ impl Job {
     }
 
     /// Asks the store until it answers.
-    async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> T
+    pub(super) async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> T
     where
         F: Future<Output = Result<T, StoreError>>,
     {

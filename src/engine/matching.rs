@@ -4,18 +4,20 @@
 
 use std::sync::Arc;
 
+use super::news;
 use crate::dialogue::draft::Draft;
 use crate::dialogue::opening::{Cause, NoOpening};
 use crate::dialogue::{closing, opening, timers};
 use crate::model::catalog::Catalog;
 use crate::model::conversation::{Missing, Phase};
 use crate::model::customer::{MAX_ENTRIES, MAX_STATE, RefusalCode};
-use crate::model::decision::{Judged, Reply};
+use crate::model::decision::{Effect, Judged, Reply};
 use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
 use crate::model::event::Event;
-use crate::model::ids::{ConversationId, EventId};
+use crate::model::ids::{ActorId, ConversationId, EventId};
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::Ms;
+use crate::model::topic::Heard;
 use crate::trigger::absence::Ended;
 use crate::trigger::burst;
 use crate::trigger::restrain::{Judgement, open_key, restrain, same_key};
@@ -58,6 +60,9 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
         // What conversations need comes first.
         while draft.state.encode().len() > MAX_STATE && draft.state.memories.forget_oldest() {}
     }
+    let now = draft.now;
+    draft.out.effects.extend(findings.forwards.into_iter().map(|item| forwarded(item, now)));
+    draft.out.follows.extend(findings.follows);
     for (playbook, replaced) in findings.replaced {
         let no = No::of(Verdict::NotMatched, "a later event began the wait anew");
         draft.out.verdicts.push(judged(replaced, &playbook, no, None));
@@ -97,15 +102,21 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
     }
 }
 
+/// An event on its way to a topic.
+pub fn forwarded((to, heard): (ActorId, Heard), at: Ms) -> Effect {
+    Effect::Forward { to, heard: Box::new(heard), at }
+}
+
 /// Lets a match through to an opening, a conversation that is there, or a wait; or says what holds it back. Answers
 /// whether it speaks, now or when its wait is over.
-fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> bool {
+pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> bool {
     let playbook = Arc::clone(&matched.playbook);
     let (ids, actor, now) = (matched.ids(), draft.actor.clone(), draft.now);
     let by_hand = matched.event().is_some_and(|event| event.only.is_some());
     if let Some(no) = gathers(draft, &matched) {
         let speaks = no.verdict == Verdict::Pending;
         tell(draft, &ids, &playbook.name, &no);
+        news::remember(draft, &matched, speaks, None);
         return speaks;
     }
     match restrain(draft.catalogs, catalog, &actor, &draft.state, &matched, now) {
@@ -114,6 +125,7 @@ fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> boo
                 refuse(draft, no.verdict);
             }
             tell(draft, &ids, &playbook.name, &no);
+            news::remember(draft, &matched, false, None);
             false
         }
         Judgement::Join(conversation) => {
@@ -124,6 +136,7 @@ fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> boo
                 verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
             missing_since(draft, conversation, &matched);
+            news::remember(draft, &matched, true, Some(conversation));
             if by_hand {
                 draft.answer(None, Some(conversation), Reply::Existing);
             }
@@ -132,9 +145,11 @@ fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) -> boo
         Judgement::Hold(until, no) => {
             let key = key_of(draft, &matched).unwrap_or_default();
             draft.changed();
-            let no = burst::hold(&mut draft.state, matched, &key, until, now, no);
+            let no = burst::hold(&mut draft.state, matched.clone(), &key, until, now, no);
             tell(draft, &ids, &playbook.name, &no);
-            no.verdict == Verdict::Quiet
+            let holds = no.verdict == Verdict::Quiet;
+            news::remember(draft, &matched, holds, None);
+            holds
         }
         Judgement::Open(key, ends) => {
             for id in ends {
@@ -184,6 +199,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
             if !failed {
                 verdict(draft, last.id, &playbook.name, Verdict::Waiting, conversation);
             }
+            news::remember(draft, matched, !failed, Some(conversation));
             if by_hand {
                 let seq = draft.conversation(conversation).map_or(0, |c| c.seq);
                 draft.answer(None, Some(conversation), Reply::Done { seq });
@@ -199,6 +215,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
                 refuse(draft, no.verdict);
             }
             tell(draft, &matched.ids(), &playbook.name, &no);
+            news::remember(draft, matched, false, None);
             false
         }
     }
@@ -252,7 +269,7 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, choice: &str) {
 }
 
 /// A further match of an open key: the event is added, and the next turn sees it. A full log takes no more of them.
-fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
+pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
     let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
     if !full {
         let kind = Kind::Event { event: id, envelope: Box::new(event.clone()) };
@@ -276,7 +293,7 @@ fn tell(draft: &mut Draft<'_>, events: &[EventId], playbook: &str, no: &No) {
     }
 }
 
-fn verdict(draft: &mut Draft<'_>, event: EventId, playbook: &str, verdict: Verdict, conversation: ConversationId) {
+pub fn verdict(draft: &mut Draft<'_>, event: EventId, playbook: &str, verdict: Verdict, conversation: ConversationId) {
     let no = No { verdict, reason: None, condition: None, values: serde_json::Map::new() };
     draft.out.verdicts.push(judged(event, playbook, no, Some(conversation)));
 }

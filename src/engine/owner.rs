@@ -66,6 +66,8 @@ pub struct Owner {
 struct Gathered {
     batch: Batch,
     states: BTreeMap<ActorId, Option<State>>,
+    /// Pages of topics, as stored.
+    pages: BTreeMap<ActorId, Option<Vec<u8>>>,
     /// The last catalog input's, where there is one.
     in_force: Option<InForce>,
     effects: usize,
@@ -217,9 +219,10 @@ impl Owner {
     }
 
     async fn commit(&mut self, from: Pos, to: Pos, gathered: Gathered, count: usize) -> Result<Worked, StoreError> {
-        let Gathered { mut batch, states, in_force, effects, ignored } = gathered;
+        let Gathered { mut batch, states, pages, in_force, effects, ignored } = gathered;
         let changed = in_force.is_some();
         batch.states.extend(in_force.map(|in_force| (ActorId::of_partition(), Some(encoded(&in_force)))));
+        batch.states.extend(pages);
         for (actor, state) in &states {
             batch.states.push((actor.clone(), state.as_ref().map(State::encode)));
             batch.due.push((actor.clone(), state.as_ref().and_then(State::due)));
@@ -311,10 +314,16 @@ impl Owner {
         }
         let erased = decision.change == Change::Erase;
         if let Some(actor) = &actor {
+            for (page, customers) in decision.pages {
+                gathered.pages.insert(ActorId::page_of(actor, page), customers.map(|customers| encoded(&customers)));
+            }
             match decision.change {
                 Change::Unchanged => {}
                 Change::Put => {
                     gathered.states.insert(actor.clone(), Some(decision.state));
+                }
+                Change::Forget => {
+                    gathered.states.insert(actor.clone(), None);
                 }
                 Change::Erase => {
                     gathered.states.insert(actor.clone(), None);
@@ -338,6 +347,7 @@ impl Owner {
             conversations: decision.conversations,
             traits,
             retired: decision.retired,
+            follows: decision.follows,
             erased,
             dead: false,
         };

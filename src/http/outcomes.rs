@@ -15,7 +15,7 @@ use crate::model::catalog::Catalogs;
 use crate::model::decision::{GoalReached, Judged};
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{EventId, Partition};
-use crate::record::EventView;
+use crate::record::{EventView, VerdictCount};
 
 /// An event and what became of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +45,12 @@ pub struct EventForm {
     decisions: Vec<DecisionForm>,
     /// Goals it reached.
     goals: Vec<GoalForm>,
+    /// What the customers whom a topic told of it made of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    told: Vec<ToldForm>,
+    /// The event that was sent, where a topic gave this one to its customer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     /// Nothing listens to this type; this is the closest that something listens to.
     #[serde(skip_serializing_if = "Option::is_none")]
     nearest: Option<String>,
@@ -70,6 +76,23 @@ pub struct DecisionForm {
     /// The conversation that it opened or joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
+}
+
+/// How many of the customers whom a topic told made this of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ToldForm {
+    /// The playbook.
+    playbook: String,
+    /// What they made of it, as it stands now.
+    verdict: String,
+    /// How many.
+    count: u64,
+}
+
+impl From<VerdictCount> for ToldForm {
+    fn from(told: VerdictCount) -> ToldForm {
+        ToldForm { playbook: told.playbook, verdict: told.verdict, count: told.count }
+    }
 }
 
 /// A goal that an event reached.
@@ -122,6 +145,8 @@ fn form(id: EventId, status: &'static str, event: Event) -> EventForm {
         },
         decisions: Vec::new(),
         goals: Vec::new(),
+        told: Vec::new(),
+        origin: event.news.map(|news| news.origin.to_string()),
         nearest: None,
     }
 }
@@ -131,6 +156,7 @@ pub fn archived(view: EventView, catalogs: &Catalogs) -> EventForm {
     let mut form = form(view.id, view.status.name(), view.event);
     form.decisions = view.decisions.into_iter().map(DecisionForm::from).collect();
     form.goals = view.goals.into_iter().map(GoalForm::from).collect();
+    form.told = view.told.into_iter().map(ToldForm::from).collect();
     if form.decisions.is_empty() && form.goals.is_empty() {
         form.nearest = nearest(&form.kind, catalogs);
     }

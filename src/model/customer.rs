@@ -11,9 +11,10 @@ use super::ids::ConversationId;
 use super::memory::{Memories, Wake};
 use super::restraint::Class;
 use super::time::Ms;
+use super::topic::{Known, Topic};
 
 /// The schema that this build writes; older ones are migrated on read, newer ones refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// The largest state, in bytes as stored. A match that would pass it is `limited`, a message gets `full`.
 pub const MAX_STATE: usize = 64 * 1024;
@@ -63,13 +64,21 @@ pub struct State {
     /// Until when a playbook is silent for this customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub cooldowns: BTreeMap<String, Ms>,
+    /// What topics told, by a hash of their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<u64, Known>,
+    /// What a topic knows, where this is one; it has nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Box<Topic>>,
 }
 
 impl State {
     /// The earliest time at which something is due.
     pub fn due(&self) -> Option<Ms> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
-        timer.into_iter().chain(self.next_wake().map(|(_, at)| at)).min()
+        let wake = self.next_wake().map(|(_, at)| at);
+        let topic = self.topic.as_ref().and_then(|topic| topic.due);
+        timer.into_iter().chain(wake).chain(topic).min()
     }
 
     /// The place among `wakes` of what is due first, and when; of several at once the one that began first.
@@ -211,7 +220,7 @@ impl State {
         if schema > SCHEMA {
             return Err(BadState::Newer(schema));
         }
-        // Schema 2 added what conditions over time remember: a state of schema 1 is one that remembers nothing yet.
+        // Schema 2 added what conditions over time remember, schema 3 what topics told: an older state has none of it yet.
         serde_json::from_slice(json.get(1..).unwrap_or_default()).map_err(|e| BadState::Corrupt(e.to_string()))
     }
 }

@@ -8,6 +8,7 @@ use super::customer::{RefusalCode, State};
 use super::entry::{HolderKind, Logged, Verdict};
 use super::ids::{ActorId, CallId, ConversationId, EventId, Pos};
 use super::time::Ms;
+use super::topic::{Follow, Heard, Mark};
 
 /// What one input changes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -36,6 +37,10 @@ pub struct Decision {
     pub retired: Vec<ConversationId>,
     /// Turns whose words are no longer wanted.
     pub dropped: Vec<(ConversationId, Pos)>,
+    /// Topics that the customer follows from now on, or no longer.
+    pub follows: Vec<Follow>,
+    /// Pages of a topic's customers to write, by their numbers; none: to delete.
+    pub pages: Vec<(u32, Option<Vec<ActorId>>)>,
     /// Why the input changed nothing, for a counter: a result nobody waits for.
     pub ignored: Option<Ignored>,
 }
@@ -48,6 +53,8 @@ pub enum Change {
     Unchanged,
     /// Write it.
     Put,
+    /// Delete it: a topic is over, and leaves nothing behind.
+    Forget,
     /// Delete it, with all logs and effects of the customer.
     Erase,
 }
@@ -61,6 +68,8 @@ pub enum Ignored {
     UnknownConversation,
     /// A call's result that is already known.
     LateCall,
+    /// What a topic no longer waits for, or has heard before.
+    LateNews,
 }
 
 /// What a playbook made of an event.
@@ -155,6 +164,45 @@ pub enum Effect {
         /// Why.
         reason: String,
     },
+    /// Give an event to a topic: an item of this partition's outbox.
+    Forward {
+        /// The topic.
+        to: ActorId,
+        /// What it is given.
+        heard: Box<Heard>,
+        /// When it was decided.
+        at: Ms,
+    },
+    /// Look for customers of a topic.
+    Select {
+        /// The topic.
+        topic: ActorId,
+        /// Which time something is sent out.
+        turn: u32,
+        /// The revision they are looked for.
+        revision: Pos,
+        /// The catalog whose playbook says where.
+        catalog: String,
+        /// When it was decided.
+        at: Ms,
+    },
+    /// Tell customers of a topic's page.
+    Tell {
+        /// The topic.
+        topic: ActorId,
+        /// Which time something is sent out.
+        turn: u32,
+        /// What they are told.
+        revision: Pos,
+        /// From where on.
+        from: Mark,
+        /// How many at most.
+        most: u32,
+        /// While more conversations than this wait for a person nobody is told.
+        queue: Option<u64>,
+        /// When it was decided.
+        at: Ms,
+    },
 }
 
 impl Effect {
@@ -164,15 +212,20 @@ impl Effect {
             Effect::Generate { conversation, turn, step, .. } => generate_key(*conversation, *turn, *step),
             Effect::Call { conversation, call, .. } => call_key(*conversation, *call),
             Effect::Notify { conversation, pos, about, .. } => format!("{conversation}/{pos}/{}", about.name()),
+            Effect::Forward { to, heard, .. } => format!("{to}/{}", heard.id),
+            Effect::Select { topic, turn, revision, .. } | Effect::Tell { topic, turn, revision, .. } => {
+                sent_key(topic, *revision, *turn)
+            }
         }
     }
 
-    /// The conversation it belongs to.
-    pub fn conversation(&self) -> ConversationId {
+    /// The conversation it belongs to; none where it is a topic's.
+    pub fn conversation(&self) -> Option<ConversationId> {
         match self {
             Effect::Generate { conversation, .. }
             | Effect::Call { conversation, .. }
-            | Effect::Notify { conversation, .. } => *conversation,
+            | Effect::Notify { conversation, .. } => Some(*conversation),
+            Effect::Forward { .. } | Effect::Select { .. } | Effect::Tell { .. } => None,
         }
     }
 }
@@ -185,6 +238,11 @@ pub fn generate_key(conversation: ConversationId, turn: Pos, step: u32) -> Strin
 /// The key of a call: also its idempotency key on the other side.
 pub fn call_key(conversation: ConversationId, call: CallId) -> String {
     format!("{conversation}/{call}")
+}
+
+/// The key of what a topic sends out.
+pub fn sent_key(topic: &ActorId, revision: Pos, turn: u32) -> String {
+    format!("{topic}/{revision}/{turn}")
 }
 
 /// What the company is told by `notify.webhook`.
@@ -334,6 +392,9 @@ pub struct JournalLine {
     /// Conversations that left the state: their logs go once this line is archived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retired: Vec<ConversationId>,
+    /// Topics that the customer follows from here on, or no longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<Follow>,
     /// Everything of this customer up to here is to be forgotten.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
@@ -356,6 +417,7 @@ impl JournalLine {
             conversations: Vec::new(),
             traits: None,
             retired: Vec::new(),
+            follows: Vec::new(),
             erased: false,
             dead: false,
         }

@@ -292,6 +292,10 @@ pub enum Verdict {
     Dropped,
     /// It would have opened; the playbook only watches.
     Shadow,
+    /// It concerns many: its topic selects and tells them.
+    Forwarded,
+    /// Its topic told all whom it selected; what each of them made of it is told of each.
+    Told,
 }
 
 /// An entry with the conversation whose log it belongs to.

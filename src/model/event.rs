@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::ids::ActorId;
 use super::time::Ms;
+use super::topic::News;
 
 /// Who vouches for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Event {
     /// Set on `beckon.open`: the one playbook that hears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
+    /// Set where a topic tells it: what it is to this customer. No door lets anybody say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub news: Option<Box<News>>,
 }
 
 impl Event {
@@ -72,6 +76,7 @@ impl Event {
             traits: Map::new(),
             link: None,
             only: None,
+            news: None,
         }
     }
 }

@@ -177,7 +177,7 @@ impl FromStr for CallId {
 /// The longest id or name that is taken from outside, in bytes.
 pub const MAX_ID: usize = 1_024;
 
-/// Whom inputs concern: a customer, `user:<id>` or `anon:<id>`. (Topics will be actors too.)
+/// Whom inputs concern: a customer, `user:<id>` or `anon:<id>`, or a topic, `topic:<playbook>:<key>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ActorId(String);
@@ -196,6 +196,43 @@ impl ActorId {
     /// The partition itself, where its own state is kept: which catalog holds. No door lets a client name it.
     pub fn of_partition() -> ActorId {
         ActorId("partition:".to_owned())
+    }
+
+    /// The topic of a playbook about `key`; no door lets anybody name it.
+    ///
+    /// # Errors
+    /// For a key that is too long or has control characters.
+    pub fn topic(playbook: &str, key: &str) -> Result<ActorId, BadId> {
+        let text = format!("topic:{playbook}:{key}");
+        if text.len() > MAX_ID || text.chars().any(char::is_control) {
+            return Err(BadId(key.chars().take(64).collect(), "key of a topic"));
+        }
+        Ok(ActorId(text))
+    }
+
+    /// A page of a topic's customers: no actor, but kept where the topic's state is, under a name like one.
+    pub fn page_of(topic: &ActorId, page: u32) -> ActorId {
+        ActorId(format!("page:{page}:{}", topic.0))
+    }
+
+    /// Whether it is a topic.
+    pub fn is_topic(&self) -> bool {
+        self.0.starts_with("topic:")
+    }
+
+    /// Reads what a store gives back: a customer or a topic.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn stored(text: &str) -> Result<ActorId, BadId> {
+        if text.starts_with("topic:") { Ok(ActorId(text.to_owned())) } else { ActorId::parse(text) }
+    }
+
+    /// A number that stands for it where its name would be too long.
+    pub fn hash(&self) -> u64 {
+        let mut hasher = siphasher::sip::SipHasher13::new();
+        hasher.write(self.0.as_bytes());
+        hasher.finish()
     }
 
     /// Reads `user:<id>` or `anon:<id>`; refuses other kinds, empty ids, ids over [`MAX_ID`] bytes and control characters.

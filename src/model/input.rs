@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::event::Event;
 use super::ids::{ActorId, CallId, ConversationId, EventId, Partition, Pos};
 use super::time::Ms;
+use super::topic::{Found, Heard, Told};
 
 /// One line of the inbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,6 +196,27 @@ pub enum Body {
         key: String,
         /// Why it was given up; none where delivered.
         problem: Option<String>,
+    },
+    /// To a topic: an event that concerns many.
+    Heard(Box<Heard>),
+    /// To a topic: customers were looked for.
+    Selected {
+        /// Which time it was sent out.
+        turn: u32,
+        /// Who, or why nobody could be found.
+        outcome: Result<Found, String>,
+    },
+    /// To a topic: customers were told.
+    Told {
+        /// Which time it was sent out.
+        turn: u32,
+        /// What became of it.
+        outcome: Told,
+    },
+    /// To a partition: items of its outbox have arrived.
+    Forwarded {
+        /// Keys of their effects.
+        keys: Vec<String>,
     },
     /// The earliest timer of the customer is due.
     Tick,

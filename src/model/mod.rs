@@ -22,3 +22,4 @@ pub mod restraint;
 pub mod retry_after;
 pub mod scope;
 pub mod time;
+pub mod topic;

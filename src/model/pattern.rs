@@ -2,9 +2,9 @@
 //!
 //! Not here: what is remembered of a customer's events (`memory`), how a match comes about (`trigger`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Condition, Expression};
+use super::catalog::{Condition, Expression, Template};
 use super::event::Trust;
 use super::time::{Millis, Ms};
 
@@ -50,6 +50,7 @@ impl Trigger {
             Moment::Change(change) => {
                 types.insert(&change.of.event);
             }
+            Moment::Topic(many) => types.extend(many.hears()),
         }
         types
     }
@@ -73,6 +74,8 @@ pub enum Moment {
     Absence(Absence),
     /// When a period ends that was unlike the customer's own.
     Change(Change),
+    /// Never by itself: its events go to a topic, which tells many customers.
+    Topic(Box<ToMany>),
 }
 
 /// Which events something is about.
@@ -210,4 +213,107 @@ pub enum Way {
     Falls,
     /// It rises above the share.
     Rises,
+}
+
+/// An event that concerns many customers.
+#[derive(Debug)]
+pub struct ToMany {
+    /// What begins it.
+    pub begins: Picks,
+    /// How long it must last before anybody is told.
+    pub hold: Millis,
+    /// Who is told.
+    pub to: Whom,
+    /// How many are told in how long; none: as fast as it goes.
+    pub pace: Option<Pace>,
+    /// While more conversations than this wait for a person nobody is told.
+    pub queue: Option<u64>,
+    /// What those who were told hear meanwhile.
+    pub updates: Option<Further>,
+    /// What they hear at its end.
+    pub ends: Option<Further>,
+}
+
+impl ToMany {
+    fn hears(&self) -> impl Iterator<Item = &str> {
+        let further = self.updates.iter().chain(&self.ends).map(|further| &further.of);
+        let following = match &self.to {
+            Whom::Followers(followers) => Some(followers),
+            Whom::List(_) | Whom::Where(_) | Whom::Call(_) => None,
+        };
+        let following =
+            following.into_iter().flat_map(|followers| std::iter::once(&followers.of).chain(&followers.until));
+        std::iter::once(&self.begins).chain(further).chain(following).map(|picks| picks.event.as_str())
+    }
+}
+
+/// Who is told.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a playbook, compiled once")]
+pub enum Whom {
+    /// Those whom the event names: ids of users.
+    List(Expression),
+    /// Those who follow it.
+    Followers(Followers),
+    /// Those of whom this holds.
+    Where(Condition),
+    /// Those whom an API names.
+    Call(PagedCall),
+}
+
+/// Who follows a topic: those with an event of theirs about it.
+#[derive(Debug)]
+pub struct Followers {
+    /// The event that makes a customer follow.
+    pub of: Picks,
+    /// The event that ends it.
+    pub until: Option<Picks>,
+    /// How long it lasts.
+    pub lasts: Millis,
+    /// Whose events count.
+    pub trust: Trust,
+}
+
+/// A call that names customers page by page.
+#[derive(Debug)]
+pub struct PagedCall {
+    /// The operation, in full.
+    pub operation: String,
+    /// Its arguments, with `cursor`; those that are null are left out.
+    pub with: BTreeMap<String, Expression>,
+    /// The ids of users in its answer.
+    pub each: Expression,
+    /// Where the next page begins, in its answer; null: it was the last.
+    pub next: Option<Expression>,
+}
+
+/// How many in how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// So many.
+    pub count: u32,
+    /// In so long.
+    pub per: Millis,
+}
+
+impl Pace {
+    /// How many may be told at once: what comes to a second, one at least.
+    pub fn at_once(self) -> u32 {
+        let second = u64::from(self.count).saturating_mul(1_000) / self.per.0.max(1);
+        u32::try_from(second).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// How long it takes to tell so many.
+    pub fn time_for(self, count: u32) -> Millis {
+        Millis(u64::from(count).saturating_mul(self.per.0) / u64::from(self.count.max(1)))
+    }
+}
+
+/// What those who were told hear later.
+#[derive(Debug)]
+pub struct Further {
+    /// At which event.
+    pub of: Picks,
+    /// The first whose variables exist is said.
+    pub say: Vec<Template>,
 }

@@ -53,6 +53,8 @@ pub struct EventView {
     pub decisions: Vec<Judged>,
     /// Goals it reached.
     pub goals: Vec<GoalReached>,
+    /// What became of those whom a topic told of it, by playbook and verdict.
+    pub told: Vec<VerdictCount>,
 }
 
 /// An event as lists show it.
@@ -136,7 +138,8 @@ impl Record {
         let decisions = self.decisions(id).await?;
         let goals = self.goals(id).await?;
         let received_at = id.pos.time();
-        Ok(Some(EventView { id, status: status_of(&status), event: *event, received_at, decisions, goals }))
+        let told = self.told(id).await?;
+        Ok(Some(EventView { id, status: status_of(&status), event: *event, received_at, decisions, goals, told }))
     }
 
     /// The latest events with this id of the sender, 100 at most.
@@ -160,7 +163,8 @@ impl Record {
     ) -> Result<Page<EventView>, RecordError> {
         let limit = limit.clamp(1, MOST);
         let mut cells = vec![Cell::Text(id.to_owned())];
-        let mut parts = vec!["sender_id = $1".to_owned()];
+        // What a topic gave to customers was sent once.
+        let mut parts = vec!["sender_id = $1 and origin is null".to_owned()];
         if let Some(source) = source {
             cells.push(Cell::Text(source.to_owned()));
             parts.push(format!("source = ${}", cells.len()));
@@ -205,7 +209,9 @@ impl Record {
         limit: u32,
     ) -> Result<Page<EventRow>, RecordError> {
         let limit = limit.clamp(1, MOST);
-        let mut parts = vec!["1 = 1".to_owned()];
+        // What a topic gave to a hundred thousand customers is listed where a customer or a playbook is asked for.
+        let narrow = filter.customer.is_some() || filter.playbook.is_some() || filter.verdict.is_some();
+        let mut parts = vec![if narrow { "1 = 1" } else { "origin is null" }.to_owned()];
         let mut cells = Vec::new();
         let wanted = [
             ("kind", filter.kind.clone()),

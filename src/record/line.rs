@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use super::archive::json;
 use crate::model::decision::JournalLine;
 use crate::model::event::Trust;
-use crate::model::ids::ActorId;
+use crate::model::ids::{ActorId, EventId};
 use crate::model::input::Envelope;
 use crate::model::time::Ms;
 
@@ -62,6 +62,16 @@ pub(super) struct EventHead {
     /// Who vouches for it.
     #[serde(default)]
     pub(super) trust: Trust,
+    /// Where a topic gave it to its customer.
+    #[serde(default)]
+    pub(super) news: Option<NewsHead>,
+}
+
+/// What the views show of a topic's news.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct NewsHead {
+    /// The event that was sent.
+    pub(super) origin: EventId,
 }
 
 impl StoredText {

@@ -13,7 +13,7 @@ use crate::model::ids::{ActorId, EventId, Partition};
 const PAGE: i64 = 500;
 
 /// Every view's table.
-const VIEWS: [&str; 6] = ["event", "verdict", "goal", "conversation", "entry", "customer"];
+const VIEWS: [&str; 7] = ["event", "verdict", "goal", "conversation", "entry", "customer", "follower"];
 
 /// Deletes all rows of a customer from the views.
 pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> Result<(), sqlx::Error> {
@@ -26,6 +26,7 @@ pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> R
         "delete from conversation where customer = $1",
         "delete from event where customer = $1",
         "delete from customer where id = $1",
+        "delete from follower where customer = $1",
     ] {
         sqlx::query(sql).bind(actor.as_str().to_owned()).execute(&mut *connection).await?;
     }

@@ -12,6 +12,7 @@ use super::{RecordError, classify};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "record", include_str!("../../migrations/0001_record.sql")),
     (2, "operators", include_str!("../../migrations/0002_operators.sql")),
+    (3, "topics", include_str!("../../migrations/0003_topics.sql")),
 ];
 
 /// Brings the tables up to date.

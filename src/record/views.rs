@@ -11,9 +11,11 @@ use super::archive::json;
 use super::line::{EventHead, Line, StoredText};
 use super::rebuild::{forget, forget_lines};
 use super::rows::{Cell, insert, int};
+use super::topics;
 use crate::model::decision::{GoalReached, Judged, Summary, SummaryState};
 use crate::model::entry::{Kind, Logged};
 use crate::model::ids::{ActorId, ConversationId, EventId, Partition};
+use crate::model::topic::Follow;
 
 /// What some lines come to, each row once.
 #[derive(Default)]
@@ -25,6 +27,7 @@ struct Changes {
     last: BTreeMap<ConversationId, Last>,
     entries: BTreeMap<(ConversationId, u32), Vec<Cell>>,
     customers: BTreeMap<ActorId, Map<String, Value>>,
+    follows: BTreeMap<(ActorId, ActorId), Follow>,
 }
 
 /// The last words of a conversation.
@@ -98,6 +101,11 @@ impl Changes {
         if let (Some(actor), Some(traits)) = (&line.line.actor, &line.line.traits) {
             self.customers.insert(actor.clone(), traits.clone());
         }
+        if let Some(actor) = &line.line.actor {
+            let follows =
+                line.line.follows.iter().map(|follow| ((actor.clone(), follow.topic.clone()), follow.clone()));
+            self.follows.extend(follows);
+        }
     }
 
     async fn write(mut self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
@@ -117,6 +125,7 @@ impl Changes {
                 "customer",
                 "trust",
                 "status",
+                "origin",
             ],
             self.events.into_values().collect(),
             "on conflict (id) do update set epoch = excluded.epoch, n = excluded.n, status = excluded.status",
@@ -192,7 +201,9 @@ impl Changes {
         let customers = self.customers.into_iter().map(|(actor, traits)| customer_cells(&actor, &traits)).collect();
         let suffix = "on conflict (id) do update set name = excluded.name, search = excluded.search, \
                       traits = excluded.traits";
-        insert(connection, "customer", &["id", "name", "search", "traits"], customers, suffix).await
+        insert(connection, "customer", &["id", "name", "search", "traits"], customers, suffix).await?;
+        let follows = self.follows.into_iter().map(|((customer, _), follow)| (customer, follow)).collect();
+        topics::follow(connection, follows).await
     }
 }
 
@@ -211,6 +222,7 @@ fn event_cells(id: EventId, line: &Line, event: &EventHead) -> Vec<Cell> {
         Cell::MaybeText(customer.map(ToString::to_string)),
         Cell::Text(name_of(&event.trust)),
         Cell::Text(if line.line.dead { "dead" } else { "decided" }.to_owned()),
+        Cell::MaybeText(event.news.as_ref().map(|news| news.origin.to_string())),
     ]
 }
 

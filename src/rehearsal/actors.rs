@@ -46,6 +46,13 @@ impl Actors {
         self.states.get(actor)
     }
 
+    /// Customers of whom traits are known, in order.
+    pub fn with_traits(&self) -> Vec<(&ActorId, &State)> {
+        let mut known: Vec<_> = self.states.iter().filter(|(_, state)| !state.traits.is_empty()).collect();
+        known.sort_by_key(|(customer, _)| *customer);
+        known
+    }
+
     /// A customer of whom this is known before the first input.
     pub fn know(&mut self, actor: ActorId, state: State) {
         self.states.insert(actor, state);

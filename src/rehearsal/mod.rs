@@ -8,6 +8,7 @@ mod actors;
 mod answers;
 mod check;
 pub mod difference;
+mod many;
 pub mod replay;
 pub mod scenario;
 mod stage;

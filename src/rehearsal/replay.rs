@@ -341,6 +341,10 @@ fn conversation_of(body: &mut Body) -> Option<&mut ConversationId> {
         | Body::Generated { conversation, .. }
         | Body::Called { conversation, .. } => Some(conversation),
         Body::Event(_)
+        | Body::Heard(_)
+        | Body::Selected { .. }
+        | Body::Told { .. }
+        | Body::Forwarded { .. }
         | Body::Identify { .. }
         | Body::Notified { .. }
         | Body::Tick

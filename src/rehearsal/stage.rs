@@ -10,16 +10,21 @@ use serde_json::Value;
 
 use super::actors::Actors;
 use super::answers::{Answers, Asked};
+use super::many::Many;
 use super::timeline::{Happened, Moment};
 use crate::model::catalog::{Catalog, Catalogs};
 use crate::model::customer::State;
 use crate::model::decision::{Decision, Effect, Reply, Summary};
-use crate::model::entry::{Entry, Kind};
+use crate::model::entry::{Entry, HolderKind, Kind};
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, ConversationId, Partition, Pos, partition_of};
-use crate::model::input::{Body, InForce, Input, To};
+use crate::model::input::{Body, CallOutcome, InForce, Input, To};
 use crate::model::live::attempt_number;
+use crate::model::pattern::Whom;
+use crate::model::scope::{Held, Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
+use crate::model::topic::{Found, Mark, Told};
+use crate::trigger::topic::{looking, news_of, topic_of};
 
 /// As many as a store has by default.
 const PARTITIONS: u16 = 64;
@@ -53,6 +58,7 @@ pub struct Stage {
     now: Ms,
     last: BTreeMap<Partition, Pos>,
     actors: Actors,
+    many: Many,
     logs: BTreeMap<ConversationId, Vec<Entry>>,
     pending: BTreeMap<(Ms, usize), Pending>,
     events: BTreeMap<(String, String, Option<ActorId>), Ms>,
@@ -72,6 +78,7 @@ impl Stage {
             now: start,
             last: BTreeMap::new(),
             actors: Actors::default(),
+            many: Many::default(),
             logs: BTreeMap::new(),
             pending: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -205,6 +212,9 @@ impl Stage {
     }
 
     fn gather(&mut self, actor: Option<ActorId>, decision: Decision) {
+        if let Some(actor) = &actor {
+            self.many.gather(actor, &decision);
+        }
         for judged in decision.verdicts {
             self.note(actor.clone(), Happened::Judged(judged));
         }
@@ -271,7 +281,83 @@ impl Stage {
                 let body = Body::Notified { key: key.clone(), problem: None };
                 self.send_back(Millis(0), Pending { actor, body, key, write: false });
             }
+            Effect::Forward { to, heard, .. } => {
+                self.send_back(Millis(0), Pending { actor: to, body: Body::Heard(heard), key, write: false });
+            }
+            Effect::Select { topic, turn, revision, .. } => {
+                let outcome = self.find_customers(&topic, revision);
+                let body = Body::Selected { turn, outcome };
+                self.send_back(Millis(0), Pending { actor: topic, body, key, write: false });
+            }
+            Effect::Tell { topic, turn, revision, from, most, queue, .. } => {
+                let waiting = self.conversations.values().filter(|c| c.holder == HolderKind::Queue).count();
+                let waiting = u64::try_from(waiting).unwrap_or(u64::MAX);
+                let outcome = match queue.filter(|most| waiting > *most) {
+                    Some(_) => Told::Rests(waiting),
+                    None => self.tell_customers(&topic, revision, from, most),
+                };
+                self.send_back(
+                    Millis(0),
+                    Pending { actor: topic, body: Body::Told { turn, outcome }, key, write: false },
+                );
+            }
         }
+    }
+
+    /// Customers of a topic: those whom its playbook means, of those who are on this stage.
+    fn find_customers(&mut self, topic: &ActorId, revision: Pos) -> Result<Found, String> {
+        let catalog = self.catalogs.current().cloned().ok_or("there is no catalog to select by")?;
+        let held = self.actors.state(topic).and_then(|state| state.topic.as_deref());
+        let selection = held.and_then(|held| held.selection.as_ref().filter(|s| s.telling.revision == revision));
+        let (Some(held), Some(selection)) = (held, selection) else { return Ok(Found::default()) };
+        let playbook = catalog.playbooks.get(&held.playbook).ok_or("the playbook is gone")?;
+        let (_, many) = topic_of(playbook).ok_or("the playbook no longer has this topic")?;
+        let event = &selection.telling.event;
+        match &many.to {
+            Whom::List(_) => Ok(Found::default()),
+            Whom::Followers(_) => Ok(Found { customers: self.many.followers(topic, self.now), next: None }),
+            Whom::Where(condition) => {
+                let mut scope = Scope::new();
+                scope.bind("event", event_value(event));
+                let mut customers = Vec::new();
+                for (customer, state) in self.actors.with_traits() {
+                    scope.bind("customer", customer_value(customer, state.traits_object()));
+                    if scope.ask(condition) == Held::Yes {
+                        customers.push(customer.clone());
+                    }
+                }
+                Ok(Found { customers, next: None })
+            }
+            Whom::Call(call) => {
+                let args = looking::arguments(call, event, &selection.cursor)?;
+                let returns = catalog.operations.get(&call.operation).map(|o| o.returns.clone()).unwrap_or_default();
+                let answer = self.answers.call(&call.operation, &returns, &args);
+                let found = match answer {
+                    Some((CallOutcome::Done(answer), _)) => looking::page_of(call, event, answer),
+                    Some((CallOutcome::Failed(problem) | CallOutcome::Unknown(problem), _)) => Err(problem),
+                    None => Err("it does not answer".to_owned()),
+                };
+                let (operation, context) = (call.operation.clone(), true);
+                self.note(None, Happened::Call { operation, args, context });
+                found
+            }
+        }
+    }
+
+    /// Gives the news to customers of a page.
+    fn tell_customers(&mut self, topic: &ActorId, revision: Pos, from: Mark, most: u32) -> Told {
+        let held = self.actors.state(topic).and_then(|state| state.topic.as_deref());
+        let event = held.and_then(|held| news_of(held, topic, revision));
+        let (Some(event), (now, more)) = (event, self.many.page(topic, from, most)) else {
+            return Told::Sent { sent: 0, passed: 0, more: false };
+        };
+        let sent = u32::try_from(now.len()).unwrap_or(u32::MAX);
+        for customer in now {
+            let key = format!("{topic}/{revision}/{customer}");
+            let body = Body::Event(Box::new(Event { customer: Some(customer.clone()), ..event.clone() }));
+            self.send_back(Millis(0), Pending { actor: customer, body, key, write: false });
+        }
+        Told::Sent { sent, passed: sent, more }
     }
 
     fn send_back(&mut self, after: Millis, pending: Pending) {

@@ -4,6 +4,8 @@
 //! condition: `measure`, `sequence`, `absence`, `change`. What matches is held back or let through by `restrain`. What waits
 //! for its time lies in the customer's state and comes back by `wake`.
 //!
+//! What concerns many customers goes to a `topic`, which selects and tells them.
+//!
 //! Not here: how an opening is prepared and said (`dialogue::opening`).
 
 pub mod absence;
@@ -15,4 +17,5 @@ pub mod quiet;
 pub mod restrain;
 pub mod sense;
 pub mod sequence;
+pub mod topic;
 pub mod wake;

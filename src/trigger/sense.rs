@@ -9,6 +9,7 @@ use super::absence::Ended;
 use super::kinds::short_of;
 use super::measure;
 use super::restrain::key_of;
+use super::topic::forward;
 use crate::model::catalog::{Catalog, Condition, Expression, Playbook};
 use crate::model::customer::State;
 use crate::model::entry::Verdict;
@@ -19,6 +20,7 @@ use crate::model::memory::{Kept, Memory};
 use crate::model::pattern::{LATENESS, Measure, Moment, Trigger};
 use crate::model::scope::{Held, Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
+use crate::model::topic::{Follow, Heard};
 
 /// Up to so many playbooks on one type all say what they make of an event, with the first condition that failed. Of more
 /// than that only those are asked that its fields may fire; the others are counted.
@@ -97,6 +99,10 @@ pub struct Findings {
     pub ended: Vec<Ended>,
     /// Events whose wait another took over, with their playbook.
     pub replaced: Vec<(String, EventId)>,
+    /// Topics that the event is to be given to.
+    pub forwards: Vec<(ActorId, Heard)>,
+    /// Topics that the customer follows from now on, or no longer.
+    pub follows: Vec<Follow>,
     /// Whether what is remembered changed.
     pub remembered: bool,
     /// How many more playbooks hear the type, none of which the event's fields can fire.
@@ -118,8 +124,19 @@ pub fn sense(
         None => catalog.listeners.get(&event.kind).map(Vec::as_slice).unwrap_or_default(),
     };
     let Some(actor) = actor else {
-        let no = || Sensed::No(No::of(Verdict::NotMatched, "no customer"));
-        findings.sensed = heard.iter().map(|playbook| (Arc::clone(playbook), no())).collect();
+        let mut scope = Scope::new();
+        scope.bind("event", event_value(event));
+        for (place, playbook) in heard.iter().enumerate() {
+            let sensed = if forward::hears(playbook, &event.kind) {
+                let topics = playbook.on.iter().enumerate().filter(|(_, on)| matches!(on.moment, Moment::Topic(_)));
+                let places: Vec<Place> = topics.map(|(trigger, _)| Place { playbook: place, trigger }).collect();
+                let findings = &mut findings;
+                Sensing { catalog, playbook, state, event, id, now, scope: &scope, findings }.playbook(&places)
+            } else {
+                Sensed::No(No::of(Verdict::NotMatched, "no customer"))
+            };
+            findings.sensed.push((Arc::clone(playbook), sensed));
+        }
         return findings;
     };
     if heard.is_empty() {
@@ -181,13 +198,14 @@ impl Sensing<'_> {
             return Sensed::Matched(self.matched("", String::new()));
         }
         let playbook = Arc::clone(self.playbook);
+        let more = |no: &No| matches!(no.verdict, Verdict::Pending | Verdict::Forwarded);
         let (mut matched, mut first): (Option<Matched>, Option<No>) = (None, None);
         for trigger in places.iter().filter_map(|place| playbook.on.get(place.trigger)) {
             match self.trigger(trigger) {
                 Ok(key) if matched.is_none() => matched = Some(self.matched(&trigger.id, key)),
                 Ok(_) => {}
-                // What waits says more than what did not match.
-                Err(no) if no.verdict == Verdict::Pending && first.as_ref().is_none_or(|f| f.verdict != no.verdict) => {
+                // What waits, or goes on elsewhere, says more than what did not match.
+                Err(no) if more(&no) && first.as_ref().is_none_or(|f| !more(f)) => {
                     first = Some(no);
                 }
                 Err(no) => {
@@ -220,7 +238,7 @@ impl Sensing<'_> {
 
     /// Trust, expiry, then what the trigger is about.
     fn trigger(&mut self, trigger: &Trigger) -> Asked {
-        if trigger.trust == Trust::Server && self.event.trust == Trust::Client {
+        if forward::trust_of(trigger, self.event) == Trust::Server && self.event.trust == Trust::Client {
             let reason = "a browser said it, and the playbook takes events of the server only";
             return Err(No::of(Verdict::NotMatched, reason));
         }
@@ -231,7 +249,11 @@ impl Sensing<'_> {
             return ask(self.scope, trigger.when.as_ref()).map(|()| String::new());
         }
         let at = time_of(self.catalog, self.event, self.now);
-        let lateness = lateness_of(self.catalog, trigger, self.event);
+        let lateness = match &trigger.moment {
+            // The end of an outage is never too late: those who were told wait for it.
+            Moment::Topic(_) => Millis(u64::MAX),
+            _ => lateness_of(self.catalog, trigger, self.event),
+        };
         let behind = self.now.since(at);
         if behind <= lateness {
             return self.in_time(trigger, at, lateness);
@@ -283,6 +305,7 @@ impl Sensing<'_> {
             }
             Moment::Absence(absence) => Err(self.absence(trigger, absence, at)),
             Moment::Change(change) => Err(self.change(trigger, change, at, lateness)),
+            Moment::Topic(many) => Err(self.topic(trigger, many, at)),
         }
     }
 }

@@ -496,14 +496,6 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
 }
 
 #[test]
-fn triggers_of_a_later_version_are_refused_by_name() {
-    let text = "playbook: a\non:\n  - topic: { event: x }\nopen: { say: Hi }\n";
-    let files = Files::from([("playbooks/a.yaml".to_owned(), text.into())]);
-    let (told, meant, _) = only(&compile(&files, None).unwrap_err());
-    assert_eq!((told.as_str(), meant.as_str()), ("`topic` is not supported by this version yet", "topic"));
-}
-
-#[test]
 fn what_is_required_is_asked_for() {
     let files = Files::from([("playbooks/a.yaml".to_owned(), b"limits: {}\n".to_vec())]);
     let mistakes = compile(&files, None).unwrap_err();
@@ -787,11 +779,11 @@ fn documented() -> Files {
 #[test]
 fn the_examples_of_the_reference_compile() {
     let files = documented();
-    assert_eq!(files.len(), 9);
+    assert_eq!(files.len(), 12);
     let catalog = compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
     assert_eq!(
         catalog.playbooks.keys().collect::<Vec<_>>(),
-        ["checkout-trouble", "help", "over-time", "with-restraint"]
+        ["back-in-stock", "checkout-trouble", "help", "maintenance", "outage", "over-time", "with-restraint"]
     );
     assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);

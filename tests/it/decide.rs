@@ -177,6 +177,9 @@ fn effects(decision: &Decision) -> Vec<String> {
         Effect::Call { operation, write: false, .. } => format!("call {} {operation}", effect.key()),
         Effect::Call { operation, .. } => format!("write {} {operation}", effect.key()),
         Effect::Notify { .. } => format!("notify {}", effect.key()),
+        Effect::Forward { .. } => format!("forward {}", effect.key()),
+        Effect::Select { .. } => format!("select {}", effect.key()),
+        Effect::Tell { .. } => format!("tell {}", effect.key()),
     };
     decision.effects.iter().map(|effect| short(&form(effect))).collect()
 }

@@ -12,7 +12,7 @@ use crate::model::decision::Judged;
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, EventId};
 use crate::model::input::{Body, Envelope};
-use crate::record::{EventFilter, EventRow, EventView, SEARCHED};
+use crate::record::{EventFilter, EventRow, EventView, SEARCHED, VerdictCount};
 
 /// What is looked for.
 #[derive(Debug, Deserialize, Default)]
@@ -145,11 +145,21 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
     let id: EventId = id.parse().map_err(|_| PageError::not_found("event"))?;
-    let values = match dashboard.record.event(id).await? {
-        Some(view) => dashboard.archived(&view),
-        None => dashboard.pending(id).await?,
-    };
+    let mut values = dashboard.became(id).await?;
+    if let Some(object) = values.as_object_mut() {
+        object.insert("live".to_owned(), json!(format!("/operator/live?page=event&event={id}")));
+    }
     dashboard.page(&operator, "event.html", "events", values).await
+}
+
+impl Dashboard {
+    /// What has become of an event by now, as its page shows it.
+    pub(super) async fn became(&self, id: EventId) -> Result<Value, PageError> {
+        match self.record.event(id).await? {
+            Some(view) => Ok(self.archived(&view)),
+            None => self.pending(id).await,
+        }
+    }
 }
 
 impl Dashboard {
@@ -169,6 +179,7 @@ impl Dashboard {
         if let Some(object) = values.as_object_mut() {
             object.insert("decisions".to_owned(), json!(decisions));
             object.insert("goals".to_owned(), json!(goals));
+            object.insert("told".to_owned(), json!(told(&view.told)));
             object.insert("unheard".to_owned(), json!(unheard));
             object.insert("nearest".to_owned(), json!(nearest.as_deref().map(words::plain).unwrap_or_default()));
         }
@@ -207,8 +218,34 @@ fn about(id: EventId, event: &Event, status: &str) -> Value {
         "time": event.time.map(words::stamp).unwrap_or_default(),
         "received": words::stamp(id.pos.time()),
         "data": spine::pretty(&event.data),
-        "decisions": [], "goals": [], "unheard": false, "nearest": "",
+        "decisions": [], "goals": [], "told": [], "unheard": false, "nearest": "",
+        "origin": event.news.as_ref().map(|news| news.origin.to_string()).unwrap_or_default(),
     })
+}
+
+/// What those whom topics told made of it: one for each playbook, with the share of each verdict.
+fn told(counts: &[VerdictCount]) -> Vec<Value> {
+    let by_playbook = counts.chunk_by(|one, other| one.playbook == other.playbook);
+    let shown = by_playbook.filter_map(|counts| {
+        let playbook = &counts.first()?.playbook;
+        let all: u64 = counts.iter().map(|count| count.count).sum();
+        let verdicts: Vec<Value> = counts
+            .iter()
+            .map(|count| {
+                json!({
+                    "verdict": words::words(&count.verdict),
+                    "mark": history::verdict_mark(&count.verdict),
+                    "count": words::number(count.count),
+                    "href": format!(
+                        "/operator/events?playbook={}&verdict={}",
+                        words::address(playbook), words::address(&count.verdict)
+                    ),
+                })
+            })
+            .collect();
+        Some(json!({ "playbook": words::plain(playbook), "all": words::number(all), "verdicts": verdicts }))
+    });
+    shown.collect()
 }
 
 fn decision(judged: &Judged) -> Value {

@@ -70,7 +70,7 @@ pub(super) fn of_conversation(listed: &Listed) -> Row {
 /// The colour of a verdict.
 pub(super) fn verdict_mark(verdict: &str) -> &'static str {
     match verdict {
-        "waiting" | "opened" | "joined" => "sig",
+        "waiting" | "opened" | "joined" | "told" => "sig",
         "failed" => "bad",
         _ => "plain",
     }

@@ -21,7 +21,7 @@ use super::inbox::Which;
 use super::pages::PageError;
 use super::spine;
 use super::thread::Thread;
-use crate::model::ids::ConversationId;
+use crate::model::ids::{ConversationId, EventId};
 use crate::model::live::Attention;
 use crate::store::{Channel, Hint, Hints, LogCursor};
 
@@ -40,6 +40,7 @@ pub(super) struct Shown {
     /// Which page; the inbox where none is named.
     page: Option<Kind>,
     window: Option<Window>,
+    event: Option<EventId>,
 }
 
 /// Which page is kept up to date.
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Inbox,
     /// Where events went.
     Flow,
+    /// What became of an event.
+    Event,
     /// Any other: only how many need a person.
     Other,
 }
@@ -77,6 +80,7 @@ pub(super) async fn stream(
         which,
         kind: shown.page.unwrap_or(Kind::Inbox),
         window: shown.window.unwrap_or_default(),
+        event: shown.event,
         lists,
         thread,
         list_due: None,
@@ -100,6 +104,7 @@ struct Page {
     which: Which,
     kind: Kind,
     window: Window,
+    event: Option<EventId>,
     lists: Hints,
     thread: Option<Thread>,
     /// When the list is to be looked at; none: nothing changed.
@@ -132,7 +137,8 @@ impl Page {
             match self.happened().await {
                 Happened::Closing => return None,
                 Happened::Record => {
-                    let pause = if self.kind == Kind::Flow { FLOW_PAUSE } else { LIST_PAUSE };
+                    let counts = matches!(self.kind, Kind::Flow | Kind::Event);
+                    let pause = if counts { FLOW_PAUSE } else { LIST_PAUSE };
                     self.list_due.get_or_insert_with(|| Instant::now() + pause);
                 }
                 Happened::Actor(hint) => {
@@ -214,6 +220,16 @@ impl Page {
                 let flow = self.dashboard.flow(self.window).await?;
                 let needs = self.dashboard.needs(&self.operator).await?;
                 ("_flow_live.html", json!({ "flow": flow, "needs": needs }))
+            }
+            Kind::Event => {
+                let mut values = match self.event {
+                    Some(event) => self.dashboard.became(event).await?,
+                    None => json!({}),
+                };
+                if let Some(object) = values.as_object_mut() {
+                    object.insert("needs".to_owned(), self.dashboard.needs(&self.operator).await?.into());
+                }
+                ("_event_live.html", values)
             }
             Kind::Other => ("_needs_live.html", json!({ "needs": self.dashboard.needs(&self.operator).await? })),
         };

@@ -17,7 +17,7 @@ use crate::record::{EventFilter, Role};
 const LATEST: u32 = 10;
 
 /// The verdicts, in the order in which they are shown.
-pub(super) const VERDICTS: [Verdict; 18] = [
+pub(super) const VERDICTS: [Verdict; 20] = [
     Verdict::Waiting,
     Verdict::Opened,
     Verdict::Joined,
@@ -36,6 +36,8 @@ pub(super) const VERDICTS: [Verdict; 18] = [
     Verdict::Outranked,
     Verdict::Dropped,
     Verdict::Shadow,
+    Verdict::Forwarded,
+    Verdict::Told,
 ];
 
 /// These have their place on the page also where nothing came to them; the others where something did.

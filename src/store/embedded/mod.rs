@@ -131,7 +131,7 @@ impl Store for Embedded {
         let found = self.readers.ask(move |db| reads::due(db, partition, until, max)).await?;
         found
             .into_iter()
-            .map(|(actor, at)| match ActorId::parse(&actor) {
+            .map(|(actor, at)| match ActorId::stored(&actor) {
                 Ok(actor) => Ok((actor, at)),
                 Err(e) => Err(StoreError::Corrupt(e.to_string())),
             })

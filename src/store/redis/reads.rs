@@ -89,7 +89,7 @@ pub(super) async fn due(link: &Link, key: &str, until: Ms, max: usize) -> Result
     let found: Vec<(String, u64)> = link.ask(&find).await?;
     found
         .into_iter()
-        .map(|(actor, at)| match ActorId::parse(&actor) {
+        .map(|(actor, at)| match ActorId::stored(&actor) {
             Ok(actor) => Ok((actor, Ms(at))),
             Err(_) => Err(odd("a customer")),
         })

@@ -36,6 +36,7 @@ fn parts(store: &Arc<dyn Store>, shelf: Shelf, settings: Settings) -> Parts {
             assistant: Assistant::new(Vec::new(), Duration::ZERO),
             adapters: Arc::new(BTreeMap::new()),
             notifier: None,
+            record: None,
         },
         clock: Arc::new(SystemClock),
         name: "node".to_owned(),

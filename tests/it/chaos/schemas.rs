@@ -79,14 +79,14 @@ async fn a_state_of_an_older_schema_is_read(place: Place) {
     process.signal("-TERM");
     assert!(process.ended().success());
     let written = state_of(&site.store().await, "42").await;
-    assert!(written.starts_with(b"2:"), "it is written as this build does");
+    assert!(written.starts_with(b"3:"), "it is written as this build does");
 }
 
 async fn a_state_of_a_newer_schema_is_refused_and_its_inputs_are_sent_again_after_the_update(place: Place) {
     let (site, conversation) = site_with_a_conversation(place, "42").await;
     let store = site.store().await;
     let known = state_of(&store, "42").await;
-    let newer = under("3", &known);
+    let newer = under("4", &known);
     write_state(&store, "42", Some(newer.clone())).await;
     drop(store);
 
@@ -102,7 +102,7 @@ async fn a_state_of_a_newer_schema_is_refused_and_its_inputs_are_sent_again_afte
     let listed = site.run(&[&["dead-letters"], &remote[..], &["list"]].concat(), "");
     assert_eq!(listed.status.code(), Some(1), "a list with something in it is something found");
     let listed = text(&listed);
-    assert!(listed.contains(&event) && listed.contains("schema 3, newer than this build's 2"), "{listed}");
+    assert!(listed.contains(&event) && listed.contains("schema 4, newer than this build's 3"), "{listed}");
     process.signal("-TERM");
     assert!(process.ended().success());
 

@@ -76,8 +76,12 @@ impl Node {
             [("shop".to_owned(), Arc::clone(&ground.api) as Arc<dyn Adapter>)].into();
         let model: Arc<dyn Llm> = ground.model.clone();
         let models = if ground.has_model { vec![(model, 500)] } else { Vec::new() };
-        let outside =
-            Outside { assistant: Assistant::new(models, Duration::ZERO), adapters: Arc::new(adapters), notifier: None };
+        let outside = Outside {
+            assistant: Assistant::new(models, Duration::ZERO),
+            adapters: Arc::new(adapters),
+            notifier: None,
+            record: None,
+        };
         let node = Arc::new(Running { ground: Arc::clone(ground), name: name.to_owned(), store, shelf, outside });
         let partitions = ground.store.partitions();
         let tasks = (0..partitions).map(|p| tokio::spawn(Arc::clone(&node).serve(Partition(p)))).collect();

@@ -278,6 +278,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
             conversations: decision.conversations,
             traits,
             retired: decision.retired,
+            follows: decision.follows,
             erased: decision.change == Change::Erase,
             dead: false,
         };
@@ -288,6 +289,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
         }
         match (actor, decision.change) {
             (Some(actor), Change::Put) => drop(states.insert(actor, decision.state)),
+            (Some(actor), Change::Forget) => drop(states.remove(&actor)),
             (Some(actor), Change::Erase) => drop(states.remove(&actor)),
             _ => {}
         }

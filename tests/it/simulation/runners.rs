@@ -29,7 +29,7 @@ fn runner(desk: &Desk) -> Runner {
         [("shop".to_owned(), Arc::clone(&ground.api) as Arc<dyn Adapter>)].into();
     let model: Arc<dyn Llm> = ground.model.clone();
     let assistant = Assistant::new(vec![(model, 500)], Duration::ZERO);
-    let outside = Outside { assistant, adapters: Arc::new(adapters), notifier: None };
+    let outside = Outside { assistant, adapters: Arc::new(adapters), notifier: None, record: None };
     Runner::new(store, shelf, outside, desk.partition, desk.owner.epoch(), 8)
 }
 

@@ -182,6 +182,6 @@ fn a_state_of_the_first_schema_remembers_nothing_yet_and_a_newer_one_is_refused(
     let read = State::decode(first).unwrap();
     assert!(read.memories.is_empty() && read.wakes.is_empty() && read.contacts.is_empty());
     assert_eq!(read.traits["plan"].value, "gold");
-    assert!(read.encode().starts_with(b"2:"));
-    assert!(matches!(State::decode(b"3:{}"), Err(BadState::Newer(3))));
+    assert!(read.encode().starts_with(b"3:"));
+    assert!(matches!(State::decode(b"4:{}"), Err(BadState::Newer(4))));
 }

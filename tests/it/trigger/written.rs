@@ -121,3 +121,70 @@ fn every_form_compiles_and_fits_the_published_schema() {
         assert!(wrong.is_empty(), "{form}: {wrong:?}");
     }
 }
+
+#[test]
+fn mistakes_in_topics_are_found_where_they_stand() {
+    let list = "to: { list: event.data.customers }";
+    for (topic, expected) in [
+        (format!("{{ event: a, {list} }}"), "`key` is required here"),
+        ("{ event: a, key: event.data.id }".to_owned(), "`to` is required here"),
+        (
+            "{ event: a, key: event.data.id, to: {} }".to_owned(),
+            "one of `list`, `followers`, `where`, `call` is required",
+        ),
+        (
+            "{ event: a, key: event.data.id, to: { list: event.data.c, where: customer.traits.x } }".to_owned(),
+            "one of `list`, `followers`, `where`, `call` is required",
+        ),
+        (format!("{{ event: a, key: event.data.id, {list}, hold: 5m }}"), "`hold` waits for an end"),
+        (format!("{{ event: a, key: event.data.id, {list}, pace: fast }}"), "this is no pace"),
+        (format!("{{ event: a, key: event.data.id, {list}, pace: 0/s }}"), "this is no pace"),
+        (
+            format!("{{ event: a, key: event.data.id, {list}, ends: {{ event: a, say: Over }} }}"),
+            "this can never be told: the same event begins it",
+        ),
+        (format!("{{ event: a, key: customer.id, {list} }}"), "there is no `customer` here"),
+        (
+            "{ event: a, key: event.data.id, to: { list: event.data.c, each: answer.items } }".to_owned(),
+            "`each` belongs to `call`",
+        ),
+        (
+            "{ event: a, key: event.data.id, to: { call: crm.all, each: answer.items } }".to_owned(),
+            "there is no adapter `crm`",
+        ),
+    ] {
+        let message = mistake(&format!("topic: {topic}"));
+        assert!(message.starts_with(expected), "{topic}\n{message}");
+    }
+    let topic = format!("topic: {{ event: a, key: event.data.id, {list} }}");
+    for (trigger, expected) in [
+        (format!("{{ {topic}, trust: client }}"), "a browser speaks of its own customer only"),
+        (format!("{{ {topic}, lateness: 2h }}"), "a topic has no lateness"),
+        (format!("{{ {topic}, event: b }}"), "a trigger has one of"),
+        (format!("{{ {topic}, count: {{ event: b, at_least: 2, within: 1h }} }}"), "`topic` concerns many customers"),
+    ] {
+        let message = mistake(&trigger);
+        assert!(message.starts_with(expected), "{trigger}\n{message}");
+    }
+    let two = playbook("p", &format!("{topic}\n  - {}", topic.replace("event: a", "event: b")), "");
+    assert_eq!(told(&two), "a playbook has one topic: write another playbook");
+}
+
+#[test]
+fn an_operation_that_names_customers_reads_and_is_of_nobody() {
+    let adapter = "adapter: crm\noperations:\n  \
+        mine:\n    describe: a\n    request: { method: GET, path: \"/customers/{customer.id}\" }\n    returns: [items]\n  \
+        make:\n    describe: a\n    request: { method: POST, path: \"/c\" }\n    writes: true\n    confirm: Sure\n    returns: [items]\n  \
+        all:\n    describe: a\n    request: { method: GET, path: \"/c\" }\n    returns: [items, next]\n";
+    let told = |operation: &str, more: &str| {
+        let to = format!("{{ call: crm.{operation}, each: answer.items{more} }}");
+        let text = playbook("p", &format!("topic: {{ event: a, key: event.data.id, to: {to} }}"), "");
+        let mut files = files(&[&text]);
+        files.insert("adapters/crm.yaml".to_owned(), adapter.into());
+        compile(&files, None).err().map(|found| found.into_iter().map(|m| m.message).collect::<Vec<_>>())
+    };
+    assert_eq!(told("all", ""), None);
+    assert_eq!(told("mine", "").unwrap(), ["`crm.mine` is of one customer, and nobody is meant yet"]);
+    assert_eq!(told("make", "").unwrap(), ["`crm.make` writes: customers are looked for by reading"]);
+    assert_eq!(told("all", ", next: answer.next").unwrap(), ["the next page is never asked for"]);
+}
