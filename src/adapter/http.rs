@@ -18,6 +18,7 @@ use url::Url;
 use super::breaker::Breaker;
 use super::guard::{Blocked, GuardedClient, Lookup, SystemLookup, blocked, guarded_client_with};
 use super::outcome::End;
+use super::returns::Amount;
 use super::template::{Filling, json, path};
 use super::{Adapter, Request, Settings, returns};
 use crate::model::catalog::Operation;
@@ -144,8 +145,8 @@ impl HttpAdapter {
     }
 
     /// What is kept of an answer of 2xx.
-    async fn read(&self, mut response: Response, operation: &Operation) -> End {
-        let nothing = || End::Answered(returns::keep(Value::Null, &[]));
+    async fn read(&self, mut response: Response, operation: &Operation, amount: Amount) -> End {
+        let nothing = || End::Answered(returns::keep(Value::Null, &[], Amount::Bounded));
         if operation.returns.is_empty() {
             return nothing();
         }
@@ -172,7 +173,7 @@ impl HttpAdapter {
         };
         mend_escapes(&mut body);
         match serde_json::from_slice(&body) {
-            Ok(value) => End::Answered(returns::keep(value, &operation.returns)),
+            Ok(value) => End::Answered(returns::keep(value, &operation.returns, amount)),
             Err(error) => End::Unreadable(format!("the answer is no JSON ({:?})", error.classify())),
         }
     }
@@ -212,7 +213,7 @@ impl Adapter for HttpAdapter {
             Err(_) => End::Lost(late("no answer")),
             Ok(Err(end)) => end,
             // From here on the status has told whether a write is done.
-            Ok(Ok(response)) => match timeout_at(deadline, self.read(response, operation)).await {
+            Ok(Ok(response)) => match timeout_at(deadline, self.read(response, operation, request.amount)).await {
                 Err(_) => End::Unreadable(late("no whole answer")),
                 Ok(end) => end,
             },

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use self::returns::Amount;
 use crate::model::catalog::Operation;
 use crate::model::input::CallOutcome;
 
@@ -39,6 +40,8 @@ pub struct Request<'a> {
     pub args: &'a Map<String, Value>,
     /// The write's key, the same on every try; sent where the operation declares a header.
     pub key: &'a str,
+    /// How much of the answer is kept.
+    pub amount: Amount,
 }
 
 /// A company's API.

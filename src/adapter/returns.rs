@@ -18,6 +18,30 @@ pub const MAX_TEXT: usize = 4_000;
 /// The most that is kept of an answer, in bytes of JSON, about.
 pub const MAX_SIZE: usize = 32 * 1024;
 
+/// How much of an answer is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// As much as a conversation may hold; what is beyond it is left out.
+    Bounded,
+    /// All that its body has: a list of customers that lost its end would leave them out without a word.
+    All,
+}
+
+/// What may still be kept.
+struct Room {
+    items: usize,
+    bytes: usize,
+}
+
+impl Amount {
+    fn room(self) -> Room {
+        match self {
+            Amount::Bounded => Room { items: MAX_ITEMS, bytes: MAX_SIZE },
+            Amount::All => Room { items: usize::MAX, bytes: usize::MAX },
+        }
+    }
+}
+
 /// What is kept below a point of the answer.
 #[derive(Debug, Default)]
 struct Keep {
@@ -28,7 +52,7 @@ struct Keep {
 
 /// The fields of `answer` at these paths (`id`, `a.b`, `items[].label`), where they are; nothing else. A bare list is
 /// `items`. What is beyond the bounds is left out, or cut where it is text; NUL becomes U+FFFD.
-pub fn keep(answer: Value, paths: &[String]) -> Value {
+pub fn keep(answer: Value, paths: &[String], amount: Amount) -> Value {
     let answer = match answer {
         Value::Array(items) => Value::Object(Map::from_iter([("items".to_owned(), Value::Array(items))])),
         other => other,
@@ -37,7 +61,7 @@ pub fn keep(answer: Value, paths: &[String]) -> Value {
     for path in paths {
         root.add(path);
     }
-    let mut room = MAX_SIZE;
+    let mut room = amount.room();
     root.of(answer, MAX_DEPTH, &mut room).filter(Value::is_object).unwrap_or_else(|| Value::Object(Map::new()))
 }
 
@@ -55,7 +79,7 @@ impl Keep {
     }
 
     /// What is kept of a value; none where nothing is, or where there is no room.
-    fn of(&self, value: Value, depth: usize, room: &mut usize) -> Option<Value> {
+    fn of(&self, value: Value, depth: usize, room: &mut Room) -> Option<Value> {
         if self.whole {
             return whole(value, depth, room);
         }
@@ -75,7 +99,7 @@ impl Keep {
             }
             Value::Array(items) => {
                 let keep = self.items.as_ref()?;
-                let kept = items.into_iter().take(MAX_ITEMS).map_while(|item| {
+                let kept = items.into_iter().take(room.items).map_while(|item| {
                     take(room, 2)?;
                     // An item without the field keeps its place: what is said of the third must not move to the second.
                     Some(keep.of(item, deeper, room).unwrap_or_else(|| Value::Object(Map::new())))
@@ -88,7 +112,7 @@ impl Keep {
 }
 
 /// A value with all in it, within the bounds.
-fn whole(value: Value, depth: usize, room: &mut usize) -> Option<Value> {
+fn whole(value: Value, depth: usize, room: &mut Room) -> Option<Value> {
     let deeper = depth.checked_sub(1)?;
     match value {
         Value::String(text) => {
@@ -98,7 +122,7 @@ fn whole(value: Value, depth: usize, room: &mut usize) -> Option<Value> {
         }
         Value::Array(items) => {
             take(room, 2)?;
-            let kept = items.into_iter().take(MAX_ITEMS).filter_map(|item| whole(item, deeper, room));
+            let kept = items.into_iter().take(room.items).filter_map(|item| whole(item, deeper, room));
             Some(Value::Array(kept.collect()))
         }
         Value::Object(members) => {
@@ -120,8 +144,8 @@ fn whole(value: Value, depth: usize, room: &mut usize) -> Option<Value> {
     }
 }
 
-fn take(room: &mut usize, bytes: usize) -> Option<()> {
-    *room = room.checked_sub(bytes)?;
+fn take(room: &mut Room, bytes: usize) -> Option<()> {
+    room.bytes = room.bytes.checked_sub(bytes)?;
     Some(())
 }
 
@@ -132,7 +156,7 @@ mod tests {
     use super::*;
 
     fn kept(answer: Value, paths: &[&str]) -> Value {
-        keep(answer, &paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>())
+        keep(answer, &paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>(), Amount::Bounded)
     }
 
     #[test]

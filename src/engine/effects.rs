@@ -18,6 +18,7 @@ use super::outbox;
 use super::shelf::Shelf;
 use super::words::Words;
 use crate::adapter::outcome::{is_worth_again, retry_delays, together};
+use crate::adapter::returns::Amount;
 use crate::adapter::{Adapter, Request};
 use crate::dialogue::script::Situation;
 use crate::dialogue::turn::{RUNNER_MARGIN, TURN_TIME};
@@ -421,8 +422,13 @@ impl Job {
                 Leave::Not(outcome) => return Some(outcome),
             }
         }
-        let request =
-            || Request { operation, customer: asked.actor.user_id(), args: asked.args, key: pending.key.as_str() };
+        let request = || Request {
+            operation,
+            customer: asked.actor.user_id(),
+            args: asked.args,
+            key: pending.key.as_str(),
+            amount: Amount::Bounded,
+        };
         let mut outcome = adapter.call(request()).await;
         if repeated {
             // An earlier owner's try may have done it: its end is not known.

@@ -12,6 +12,7 @@ use super::effects::Job;
 use super::inbox::new_input;
 use crate::adapter::Request;
 use crate::adapter::outcome::{is_worth_again, retry_delays};
+use crate::adapter::returns::Amount;
 use crate::dialogue::calls::valid;
 use crate::model::catalog::Catalog;
 use crate::model::customer::State;
@@ -215,7 +216,7 @@ impl Job {
         let args = arguments(call, asks.event, asks.cursor)?;
         valid(operation, &args)?;
         let key = format!("{}/select", asks.topic);
-        let request = || Request { operation, customer: None, args: &args, key: &key };
+        let request = || Request { operation, customer: None, args: &args, key: &key, amount: Amount::All };
         let mut outcome = adapter.call(request()).await;
         for wait in retry_delays(false) {
             if !is_worth_again(false, false, &outcome) {

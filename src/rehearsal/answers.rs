@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use crate::adapter::returns::keep;
+use crate::adapter::returns::{Amount, keep};
 use crate::catalog::scenario::{Answer, ApiAnswer, ModelAnswer};
 use crate::dialogue::script::{self, Situation};
 use crate::model::catalog::Catalogs;
@@ -72,6 +72,7 @@ impl Answers {
         operation: &str,
         returns: &[String],
         args: &Map<String, Value>,
+        amount: Amount,
     ) -> Option<(CallOutcome, Millis)> {
         let fits = |answer: &&ApiAnswer| {
             answer.operation == operation && answer.args.iter().all(|(name, value)| args.get(name) == Some(value))
@@ -80,7 +81,7 @@ impl Answers {
             return Some((CallOutcome::Failed("the scenario gives no answer to this call".to_owned()), Millis(0)));
         };
         let outcome = match &found.answer {
-            Answer::Returns(body) => CallOutcome::Done(keep(body.clone(), returns)),
+            Answer::Returns(body) => CallOutcome::Done(keep(body.clone(), returns, amount)),
             Answer::Fails(problem) => CallOutcome::Failed(problem.clone()),
             Answer::Unknown(problem) => CallOutcome::Unknown(problem.clone()),
             Answer::Hangs => return None,

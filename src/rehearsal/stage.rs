@@ -12,6 +12,7 @@ use super::actors::Actors;
 use super::answers::{Answers, Asked};
 use super::many::Many;
 use super::timeline::{Happened, Moment};
+use crate::adapter::returns::Amount;
 use crate::model::catalog::{Catalog, Catalogs};
 use crate::model::customer::State;
 use crate::model::decision::{Decision, Effect, Reply, Summary};
@@ -269,7 +270,7 @@ impl Stage {
                     .is_some_and(|call| call.context);
                 let by_hash = self.catalogs.by_hash.get(&catalog);
                 let returns = by_hash.and_then(|catalog| catalog.operations.get(&operation)).map(|o| o.returns.clone());
-                let answer = self.answers.call(&operation, &returns.unwrap_or_default(), &args);
+                let answer = self.answers.call(&operation, &returns.unwrap_or_default(), &args, Amount::Bounded);
                 self.note(Some(actor.clone()), Happened::Call { operation, args, context });
                 if let Some((outcome, after)) = answer {
                     let body = Body::Called { conversation, call, outcome };
@@ -331,7 +332,7 @@ impl Stage {
             Whom::Call(call) => {
                 let args = looking::arguments(call, event, &selection.cursor)?;
                 let returns = catalog.operations.get(&call.operation).map(|o| o.returns.clone()).unwrap_or_default();
-                let answer = self.answers.call(&call.operation, &returns, &args);
+                let answer = self.answers.call(&call.operation, &returns, &args, Amount::All);
                 let found = match answer {
                     Some((CallOutcome::Done(answer), _)) => looking::page_of(call, event, answer),
                     Some((CallOutcome::Failed(problem) | CallOutcome::Unknown(problem), _)) => Err(problem),

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use beckon::adapter::guard::Lookup;
 use beckon::adapter::http::HttpAdapter;
 use beckon::adapter::outcome::UNAVAILABLE;
+use beckon::adapter::returns::Amount;
 use beckon::adapter::{Adapter, Request, Settings, breaker};
 use beckon::model::catalog::{Method, Operation};
 use beckon::model::input::CallOutcome;
@@ -127,7 +128,15 @@ fn write(json: Value) -> Operation {
 
 async fn call_with(adapter: &HttpAdapter, operation: &Operation, args: Value) -> CallOutcome {
     let args: Map<String, Value> = args.as_object().unwrap().clone();
-    adapter.call(Request { operation, customer: Some("c1"), args: &args, key: "17-1764000000000-3-0/2" }).await
+    adapter
+        .call(Request {
+            operation,
+            customer: Some("c1"),
+            args: &args,
+            key: "17-1764000000000-3-0/2",
+            amount: Amount::Bounded,
+        })
+        .await
 }
 
 async fn call(url: &Url, operation: &Operation) -> CallOutcome {
@@ -198,10 +207,14 @@ async fn what_cannot_be_filled_in_is_refused_and_nothing_is_sent() {
         assert!(is_failed(&outcome), "{args}: {outcome:?}");
     }
     let args = Map::from_iter([("id".to_owned(), json!("7")), ("customer.id".to_owned(), json!("victim"))]);
-    let anonymous = adapter.call(Request { operation: &bound, customer: None, args: &args, key: "k" }).await;
+    let anonymous = adapter
+        .call(Request { operation: &bound, customer: None, args: &args, key: "k", amount: Amount::Bounded })
+        .await;
     assert!(is_failed(&anonymous), "{anonymous:?}");
     let hidden = Operation { bound: true, ..read("/me", &[]) };
-    let anonymous = adapter.call(Request { operation: &hidden, customer: None, args: &args, key: "k" }).await;
+    let anonymous = adapter
+        .call(Request { operation: &hidden, customer: None, args: &args, key: "k", amount: Amount::Bounded })
+        .await;
     assert!(is_failed(&anonymous), "{anonymous:?}");
     assert_eq!(shop.asked(), 0);
     call_with(&adapter, &bound, json!({ "id": "7", "customer.id": "victim" })).await;

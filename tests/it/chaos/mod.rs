@@ -12,6 +12,7 @@ mod reloads;
 mod schemas;
 mod secrets;
 mod shutdown;
+mod topics;
 mod turns;
 
 /// Makes of each test one for each store.

@@ -165,6 +165,17 @@ impl Site {
         answer["results"][0]["event"].as_str().unwrap().to_owned()
     }
 
+    /// Sends an event that concerns nobody in particular; answers its id.
+    pub async fn event_of_nobody(&self, process: &Process, kind: &str, data: Value) -> String {
+        let id = format!("{:032x}", rand::random::<u128>());
+        let event = json!({ "specversion": "1.0", "id": id, "source": "chaos", "type": kind, "data": data });
+        let request = self.http.post(format!("{}/v1/events", process.url)).bearer_auth(KEY);
+        let request = request.header("content-type", "application/cloudevents+json").body(event.to_string());
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["results"][0]["status"], "accepted", "{answer}");
+        answer["results"][0]["event"].as_str().unwrap().to_owned()
+    }
+
     pub async fn try_event(&self, process: &Process, kind: &str, customer: &str, data: Value) -> (u16, Value) {
         let id = format!("{:032x}", rand::random::<u128>());
         let event = json!({

@@ -51,16 +51,27 @@ struct Inner {
     mood: Mutex<Mood>,
     seen: Mutex<Seen>,
     answered: Mutex<BTreeMap<String, (u16, Value)>>,
+    /// How many customers each area has.
+    people: Mutex<usize>,
 }
+
+/// Customers on one page of the API.
+const PAGE: usize = 1_000;
 
 impl Api {
     pub async fn start() -> Api {
-        let inner = Arc::new(Inner { mood: Mutex::default(), seen: Mutex::default(), answered: Mutex::default() });
+        let inner = Arc::new(Inner {
+            mood: Mutex::default(),
+            seen: Mutex::default(),
+            answered: Mutex::default(),
+            people: Mutex::default(),
+        });
         let router = Router::new()
             .route("/customers/{customer}/orders/{order}", get(order))
             .route("/customers/{customer}/cards", get(cards))
             .route("/customers/{customer}/orders/{order}/payments", post(pay))
             .route("/customers/{customer}/vouchers", post(voucher))
+            .route("/areas/{area}/customers/{after}", get(people))
             .with_state(Arc::clone(&inner));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,6 +86,11 @@ impl Api {
     /// Vouchers really sent.
     pub fn vouchers(&self) -> u32 {
         self.inner.seen.lock().unwrap().vouchers
+    }
+
+    /// Every area has so many customers from now on, `c0` and on.
+    pub fn has_people(&self, people: usize) {
+        *self.inner.people.lock().unwrap() = people;
     }
 
     /// Lets slow payments answer.
@@ -113,6 +129,19 @@ async fn order(State(inner): State<Arc<Inner>>, Path((customer, order)): Path<(S
         "total": 89.5, "currency": "EUR", "internal_note": "do not show this",
     }))
     .into_response()
+}
+
+/// Customers of an area, a page at a time.
+async fn people(State(inner): State<Arc<Inner>>, Path((area, after)): Path<(String, usize)>) -> Response {
+    inner.seen.lock().unwrap().paths.push(format!("/areas/{area}/customers/{after}"));
+    if *inner.mood.lock().unwrap() == Mood::Down {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let all = *inner.people.lock().unwrap();
+    let to = all.min(after + PAGE);
+    let items: Vec<Value> = (after..to).map(|n| json!({ "id": format!("c{n}"), "secret": "no matter" })).collect();
+    let next = (to < all).then_some(to);
+    Json(json!({ "items": items, "next": next })).into_response()
 }
 
 async fn cards(State(inner): State<Arc<Inner>>, Path(customer): Path<String>) -> Response {

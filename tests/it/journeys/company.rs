@@ -81,6 +81,35 @@ impl World {
         }
     }
 
+    /// Sends an event that concerns nobody in particular; answers Beckon's id of it.
+    pub async fn nobodys_event(&mut self, kind: &str, data: Value) -> String {
+        let id = format!("n-{:016x}", rand::random::<u64>());
+        let event = json!({ "specversion": "1.0", "id": id, "source": "network", "type": kind, "data": data });
+        let (status, answer) = self.send_event(KEY, event).await;
+        assert_eq!((status, &answer["results"][0]["status"]), (202, &json!("accepted")), "{answer}");
+        answer["results"][0]["event"].as_str().unwrap().to_owned()
+    }
+
+    /// How many of those whom a topic told made what of an event, once it is as wanted.
+    pub async fn until_told(&self, event: &str, wanted: Value) -> Value {
+        let path = format!("/v1/events/{event}");
+        let begun = Instant::now();
+        loop {
+            let told = self.get(&path).await;
+            let counts: serde_json::Map<String, Value> = told["told"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|told| (told["verdict"].as_str().unwrap().to_owned(), told["count"].clone()))
+                .collect();
+            if Value::Object(counts) == wanted {
+                return told;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "it never was {wanted}: {told}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Conversations of a customer as lists show them.
     pub async fn conversations(&self, customer: &str) -> Vec<Value> {
         self.get(&format!("/v1/conversations?customer=user:{customer}")).await["items"].as_array().unwrap().clone()

@@ -19,6 +19,7 @@ mod pauses;
 mod preferences;
 mod restarts;
 mod sockets;
+pub(crate) mod topics;
 pub(crate) mod world;
 
 /// Makes of each journey one for each store.

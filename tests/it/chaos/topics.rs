@@ -1,0 +1,99 @@
+//! One event for many, and `kill -9` in the middle of it: everyone is told once, and of the end once.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::chaos;
+use super::process::{Process, Site};
+use crate::journeys::api::Api;
+use crate::journeys::topics::PEOPLE;
+use crate::store::Place;
+
+chaos!(everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_process_is_killed);
+
+/// How many customers there are where nobody says otherwise; `BECKON_CROWD` does.
+const CROWD: usize = 3_000;
+
+const OUTAGE: &str = r#"
+playbook: outage
+on:
+  - topic:
+      event: incident.opened
+      key: event.data.id
+      to:
+        call: shop.customers_of_area
+        with: { area: "'north'", after: "cursor == null ? '0' : cursor" }
+        each: answer.items.map(item, item.id)
+        next: answer.next
+      ends: { event: incident.resolved, say: "It works again." }
+limits: { per_customer: 10 per 24h }
+open: { within: 24h, say: "There is an outage." }
+"#;
+
+async fn everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_process_is_killed(place: Place) {
+    let crowd = std::env::var("BECKON_CROWD").ok().and_then(|text| text.parse().ok()).unwrap_or(CROWD);
+    let api = Api::start().await;
+    api.has_people(crowd);
+    let site = Site::new(place, Some(api.address));
+    site.file("playbooks/outage.yaml", OUTAGE);
+    let adapter = std::fs::read_to_string(site.path("adapters/shop.yaml")).unwrap() + PEOPLE;
+    site.file("adapters/shop.yaml", &adapter);
+
+    let mut process = site.start();
+    let begun = Instant::now();
+    let opened = site.event_of_nobody(&process, "incident.opened", json!({ "id": "i-1" })).await;
+    process = killed(&site, process, &opened, crowd).await;
+    let told = until_all(&site, &process, &opened, crowd, "waiting").await;
+    assert_eq!(told["decisions"][0]["verdict"], "told", "{told}");
+    assert_eq!(told["decisions"][0]["values"], json!({ "selected": crowd, "sent": crowd }));
+    let of_beginning = begun.elapsed();
+
+    let ended = site.event_of_nobody(&process, "incident.resolved", json!({ "id": "i-1" })).await;
+    process = killed(&site, process, &ended, crowd).await;
+    until_all(&site, &process, &ended, crowd, "joined").await;
+    println!("{crowd} customers: told in {of_beginning:?}, with the end in {:?}", begun.elapsed());
+
+    let mut entries: BTreeMap<String, u64> = BTreeMap::new();
+    let mut path = "/v1/conversations?limit=200".to_owned();
+    loop {
+        let page = site.get(&process, &path).await;
+        for conversation in page["items"].as_array().unwrap() {
+            let customer = conversation["customer"].as_str().unwrap().to_owned();
+            let seq = conversation["last_seq"].as_u64().unwrap();
+            assert_eq!(entries.insert(customer, seq), None, "one conversation each: {conversation}");
+        }
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        path = format!("/v1/conversations?limit=200&cursor={cursor}");
+    }
+    assert_eq!(entries.len(), crowd);
+    assert!(entries.values().all(|seq| *seq == 2), "the beginning and the end, once each");
+}
+
+/// Kills the process three times while those who are told grow in number.
+async fn killed(site: &Site, mut process: Process, event: &str, crowd: usize) -> Process {
+    for share in [5, 3, 2] {
+        let path = format!("/v1/events/{event}");
+        site.until(&process, "some are told", &path, |told| all(told) >= crowd / share).await;
+        process.kill();
+        process = site.start();
+    }
+    process
+}
+
+async fn until_all(site: &Site, process: &Process, event: &str, crowd: usize, verdict: &str) -> Value {
+    let path = format!("/v1/events/{event}");
+    let wanted = json!([{ "playbook": "outage", "verdict": verdict, "count": crowd }]);
+    site.until(process, "all are told", &path, |told| {
+        assert!(all(told) <= crowd, "nobody is told twice: {told}");
+        told["told"] == wanted && told["decisions"][0]["verdict"] == "told"
+    })
+    .await
+}
+
+/// How many customers were told so far.
+fn all(told: &Value) -> usize {
+    let counts = told["told"].as_array().into_iter().flatten().filter_map(|told| told["count"].as_u64());
+    counts.sum::<u64>() as usize
+}
