@@ -249,7 +249,6 @@ impl ToMany {
 
 /// Who is told.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one a playbook, compiled once")]
 pub enum Whom {
     /// Those whom the event names: ids of users.
     List(Expression),

@@ -103,6 +103,8 @@ pub struct Findings {
     pub forwards: Vec<(ActorId, Heard)>,
     /// Topics that the customer follows from now on, or no longer.
     pub follows: Vec<Follow>,
+    /// Events with which a wait begins after all, with their playbook and what is told of them.
+    pub begun: Vec<(String, EventId, No)>,
     /// Whether what is remembered changed.
     pub remembered: bool,
     /// How many more playbooks hear the type, none of which the event's fields can fire.
@@ -303,7 +305,7 @@ impl Sensing<'_> {
                 }
                 Ok(key)
             }
-            Moment::Absence(absence) => Err(self.absence(trigger, absence, at)),
+            Moment::Absence(absence) => Err(self.absence(trigger, absence, at, lateness)),
             Moment::Change(change) => Err(self.change(trigger, change, at, lateness)),
             Moment::Topic(many) => Err(self.topic(trigger, many, at)),
         }
