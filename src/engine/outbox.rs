@@ -23,7 +23,7 @@ use crate::model::input::{Body, CallOutcome, To};
 use crate::model::pattern::{PagedCall, ToMany, Whom};
 use crate::model::scope::{Held, Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
-use crate::model::topic::{Cursor, Found, Heard, Mark, News, PAGE, Stage, Told};
+use crate::model::topic::{Cursor, Found, Heard, Mark, News, PAGE, Stage, Told, Topic};
 use crate::record::Record;
 use crate::store::{DedupeKey, NewInput, PendingEffect, Store, StoreError};
 use crate::trigger::topic::looking::{arguments, page_of};
@@ -121,16 +121,14 @@ impl Job {
                 Err(problem) => tracing::warn!(error = %problem, "nobody knows how many wait for a person"),
             }
         }
-        let page = ActorId::page_of(topic, asked.from.page);
-        let asks = [topic.clone(), page];
-        let mut stored = self.patiently(|| self.store.load(self.partition, &asks)).await.into_iter();
-        let state = stored.next().flatten().and_then(|bytes| State::decode(&bytes).ok()).and_then(|state| state.topic);
-        let page = stored.next().flatten().and_then(|bytes| serde_json::from_slice::<Vec<ActorId>>(&bytes).ok());
-        let news = state.and_then(|held| news_of(&held, topic, asked.revision));
-        let (Some(event), Some(page)) = (news, page) else {
-            // It was taken back meanwhile.
-            return Told::Sent { sent: 0, passed: 0, more: false };
-        };
+        let nothing = Told::Sent { sent: 0, passed: 0, more: false };
+        // Where something is not there it was taken back meanwhile.
+        let Some(held) = self.held(topic).await else { return nothing };
+        let Some((event, begun)) = news_of(&held, topic, asked.revision).zip(held.begun) else { return nothing };
+        let name = ActorId::page_of(topic, begun, asked.from.page);
+        let stored = self.patiently(|| self.store.load(self.partition, std::slice::from_ref(&name))).await;
+        let page = stored.into_iter().flatten().next();
+        let page = page.and_then(|bytes| serde_json::from_slice::<Vec<ActorId>>(&bytes).ok()).unwrap_or_default();
         let place = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let left = page.get(place(asked.from.within)..).unwrap_or_default();
         let now = left.get(..place(asked.most)).unwrap_or(left);
@@ -165,12 +163,17 @@ impl Job {
         }
     }
 
+    /// What a topic knows.
+    async fn held(&self, topic: &ActorId) -> Option<Box<Topic>> {
+        let stored = self.patiently(|| self.store.load(self.partition, std::slice::from_ref(topic))).await;
+        let state = stored.into_iter().flatten().next().and_then(|bytes| State::decode(&bytes).ok());
+        state.and_then(|state| state.topic)
+    }
+
     /// Looks for the next customers of a topic.
     pub(super) async fn select(&self, topic: &ActorId, revision: Pos, catalog: &str, at: Ms) -> Result<Found, String> {
         let catalog = self.patiently(|| self.shelf.get(catalog)).await.ok_or("there is no catalog to select by")?;
-        let stored = self.patiently(|| self.store.load(self.partition, std::slice::from_ref(topic))).await;
-        let state = stored.into_iter().flatten().next().and_then(|bytes| State::decode(&bytes).ok());
-        let Some(held) = state.and_then(|state| state.topic) else { return Ok(Found::default()) };
+        let Some(held) = self.held(topic).await else { return Ok(Found::default()) };
         let selection = held.selection.as_ref().filter(|selection| selection.telling.revision == revision);
         let Some(selection) = selection else { return Ok(Found::default()) };
         let playbook = catalog.playbooks.get(&held.playbook).ok_or("the playbook is gone")?;

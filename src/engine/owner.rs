@@ -314,8 +314,9 @@ impl Owner {
         }
         let erased = decision.change == Change::Erase;
         if let Some(actor) = &actor {
-            for (page, customers) in decision.pages {
-                gathered.pages.insert(ActorId::page_of(actor, page), customers.map(|customers| encoded(&customers)));
+            for page in decision.pages {
+                let customers = page.customers.map(|customers| encoded(&customers));
+                gathered.pages.insert(ActorId::page_of(actor, page.begun, page.number), customers);
             }
             match decision.change {
                 Change::Unchanged => {}

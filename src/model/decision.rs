@@ -39,10 +39,21 @@ pub struct Decision {
     pub dropped: Vec<(ConversationId, Pos)>,
     /// Topics that the customer follows from now on, or no longer.
     pub follows: Vec<Follow>,
-    /// Pages of a topic's customers to write, by their numbers; none: to delete.
-    pub pages: Vec<(u32, Option<Vec<ActorId>>)>,
+    /// Pages of a topic's customers to write; none: to delete.
+    pub pages: Vec<Page>,
     /// Why the input changed nothing, for a counter: a result nobody waits for.
     pub ignored: Option<Ignored>,
+}
+
+/// A page of a topic's customers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The revision that began what they are told.
+    pub begun: Pos,
+    /// Its number, from 0.
+    pub number: u32,
+    /// Who; none: the page goes.
+    pub customers: Option<Vec<ActorId>>,
 }
 
 /// What to do with a state after deciding.

@@ -210,9 +210,15 @@ impl ActorId {
         Ok(ActorId(text))
     }
 
-    /// A page of a topic's customers: no actor, but kept where the topic's state is, under a name like one.
-    pub fn page_of(topic: &ActorId, page: u32) -> ActorId {
-        ActorId(format!("page:{page}:{}", topic.0))
+    /// A page of a topic's customers, of what began at a revision: no actor, but kept where the topic's state is, under a
+    /// name like one. No name is used twice: who reads it late reads nothing of what began later.
+    pub fn page_of(topic: &ActorId, begun: Pos, page: u32) -> ActorId {
+        ActorId(format!("page:{begun}-{page}:{}", topic.0))
+    }
+
+    /// Whether it is such a page.
+    pub fn is_page(&self) -> bool {
+        self.0.starts_with("page:")
     }
 
     /// Whether it is a topic.
@@ -307,6 +313,16 @@ mod tests {
         assert!(ActorId::parse("topic:x").is_err());
         assert!(ActorId::parse("user:a\nb").is_err());
         assert!(ActorId::parse(&format!("user:{}", "x".repeat(2_000))).is_err());
+    }
+
+    #[test]
+    fn topics_and_their_pages_are_named_by_nobody_outside() {
+        let topic = ActorId::topic("outage", "a#1:b").unwrap();
+        assert!(topic.is_topic() && ActorId::parse(topic.as_str()).is_err());
+        assert_eq!(ActorId::stored(topic.as_str()), Ok(topic.clone()));
+        let page = ActorId::page_of(&topic, Pos { ms: 1, n: 2 }, 7);
+        assert!(page.is_page() && !page.is_topic() && ActorId::stored(page.as_str()).is_err());
+        assert!(ActorId::topic("outage", &"x".repeat(MAX_ID)).is_err() && ActorId::topic("outage", "a\nb").is_err());
     }
 
     #[test]

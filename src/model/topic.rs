@@ -97,6 +97,9 @@ pub struct Topic {
     pub pages: u32,
     /// Up to where customers were told of the beginning.
     pub told: Mark,
+    /// Pages before that which were told in part: how many of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partly: BTreeMap<u32, u32>,
     /// The last end, by the event's own time: a beginning before it is over already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ms>,
@@ -123,6 +126,8 @@ pub struct UnderWay {
     pub revision: Pos,
     /// What.
     pub what: Sent,
+    /// From where on, where customers are told.
+    pub from: Mark,
 }
 
 /// What a topic sends out.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::stage::Stage;
-use super::timeline::{Happened, verdict, word};
+use super::timeline::{Happened, Moment, verdict, word};
 use crate::catalog::Spot;
 use crate::catalog::scenario::{At, Expect, NamedCall, Standing, WantedVerdict, Words};
 use crate::model::conversation::Conversation;
@@ -104,11 +104,16 @@ pub fn check(view: View<'_>, expect: &Expect) -> Vec<(Spot, String)> {
 }
 
 impl<'a> View<'a> {
-    /// What is new for this customer, in order.
-    fn lately(self) -> impl Iterator<Item = &'a Happened> {
+    /// What is new for this customer, in order, and what concerns nobody or many.
+    fn moments(self) -> impl Iterator<Item = &'a Moment> {
         let moments = self.stage.timeline.get(self.since..).unwrap_or_default();
-        let concerns = move |customer: &Option<ActorId>| customer.as_ref().is_none_or(|c| c == self.customer);
-        moments.iter().filter(move |moment| concerns(&moment.customer)).map(|moment| &moment.what)
+        let concerns =
+            move |customer: &Option<ActorId>| customer.as_ref().is_none_or(|c| c == self.customer || c.is_topic());
+        moments.iter().filter(move |moment| concerns(&moment.customer))
+    }
+
+    fn lately(self) -> impl Iterator<Item = &'a Happened> {
+        self.moments().map(|moment| &moment.what)
     }
 
     fn live(self) -> Option<&'a Conversation> {
@@ -119,12 +124,16 @@ impl<'a> View<'a> {
         self.conversation.map_or("none: there is no conversation".to_owned(), say)
     }
 
+    /// The last word of each playbook: on an event of this customer, else on one that concerns nobody or many.
     fn judged(self) -> BTreeMap<&'a str, &'a Judged> {
-        let judged = self.lately().filter_map(|what| match what {
-            Happened::Judged(judged) => Some((judged.playbook.as_str(), judged)),
-            _ => None,
-        });
-        judged.collect()
+        let judged = |own: bool| {
+            let moments = self.moments().filter(move |moment| (moment.customer.as_ref() == Some(self.customer)) == own);
+            moments.filter_map(|moment| match &moment.what {
+                Happened::Judged(judged) => Some((judged.playbook.as_str(), judged)),
+                _ => None,
+            })
+        };
+        judged(false).chain(judged(true)).collect()
     }
 
     /// All that playbooks made of events lately, for who expected something else.

@@ -3,23 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::model::decision::Decision;
-use crate::model::ids::ActorId;
+use crate::model::ids::{ActorId, Pos};
 use crate::model::time::Ms;
 use crate::model::topic::Mark;
 
 /// Pages and followers of topics.
 #[derive(Debug, Default)]
 pub struct Many {
-    pages: BTreeMap<(ActorId, u32), Vec<ActorId>>,
+    pages: BTreeMap<ActorId, Vec<ActorId>>,
     follows: BTreeMap<(ActorId, ActorId), Ms>,
 }
 
 impl Many {
     /// Keeps what a decision says of pages and followers.
     pub fn gather(&mut self, actor: &ActorId, decision: &Decision) {
-        for (page, customers) in &decision.pages {
-            let key = (actor.clone(), *page);
-            match customers {
+        for page in &decision.pages {
+            let key = ActorId::page_of(actor, page.begun, page.number);
+            match &page.customers {
                 Some(customers) => self.pages.insert(key, customers.clone()),
                 None => self.pages.remove(&key),
             };
@@ -40,8 +40,8 @@ impl Many {
     }
 
     /// So many customers of a page from a place on, and whether it has more.
-    pub fn page(&self, topic: &ActorId, from: Mark, most: u32) -> (Vec<ActorId>, bool) {
-        let page = self.pages.get(&(topic.clone(), from.page)).map(Vec::as_slice).unwrap_or_default();
+    pub fn page(&self, topic: &ActorId, begun: Pos, from: Mark, most: u32) -> (Vec<ActorId>, bool) {
+        let page = self.pages.get(&ActorId::page_of(topic, begun, from.page)).map(Vec::as_slice).unwrap_or_default();
         let place = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         let left = page.get(place(from.within)..).unwrap_or_default();
         let now = left.get(..place(most)).unwrap_or(left);

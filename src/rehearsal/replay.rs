@@ -158,6 +158,7 @@ impl Replay {
         for input in inputs {
             if run.replay.window.holds(input.pos.time())
                 && let To::Actor(actor) = &input.input.to
+                && !actor.is_topic()
                 && !customers.contains(actor)
             {
                 customers.insert(actor.clone());
@@ -316,7 +317,10 @@ impl Run<'_> {
                 Some(_) => self.pairs.insert((judged.event, judged.playbook.clone()), judged.verdict),
                 None => None,
             };
-            self.replay.tally.judged(judged, before);
+            // What is on its way to its topic is judged there.
+            if judged.verdict != Verdict::Forwarded {
+                self.replay.tally.judged(judged, before);
+            }
             if self.replay.watched.contains(&judged.event) {
                 self.replay.verdicts.insert((judged.event, judged.playbook.clone()), judged.clone());
             }

@@ -349,9 +349,10 @@ impl Stage {
     fn tell_customers(&mut self, topic: &ActorId, revision: Pos, from: Mark, most: u32) -> Told {
         let held = self.actors.state(topic).and_then(|state| state.topic.as_deref());
         let event = held.and_then(|held| news_of(held, topic, revision));
-        let (Some(event), (now, more)) = (event, self.many.page(topic, from, most)) else {
+        let Some((event, news)) = event.and_then(|event| Some((event.clone(), event.news?))) else {
             return Told::Sent { sent: 0, passed: 0, more: false };
         };
+        let (now, more) = self.many.page(topic, news.begun, from, most);
         let sent = u32::try_from(now.len()).unwrap_or(u32::MAX);
         for customer in now {
             let key = format!("{topic}/{revision}/{customer}");

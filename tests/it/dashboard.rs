@@ -959,3 +959,49 @@ async fn more_lines_than_one_piece_holds_are_copied_with_their_inputs() {
     let state = office.record.archive_state(office.partition).await.unwrap();
     assert_eq!((state.cursor.n, state.gaps, state.lost, state.refused), (520, 0, 0, 0));
 }
+
+#[tokio::test]
+async fn the_page_of_an_event_for_many_counts_live_what_they_made_of_it() {
+    use beckon::model::topic::{News, Stage};
+
+    let office = Office::open(Front::Nothing).await;
+    let rui = office.signed_in("rui@shop.example").await;
+    let sent = Event::new("network", "evt-1", "incident.opened", Some(office.actor.clone()), json!({}));
+    let mut origin = None;
+    office
+        .happens(Body::Event(Box::new(sent.clone())), |pos| {
+            let id = EventId { partition: office.partition, pos };
+            origin = Some(id);
+            let mut line = office.line(pos);
+            line.verdicts = vec![judged(id, "outage", Verdict::Told, None, None)];
+            line
+        })
+        .await;
+    office.project().await;
+    let origin = origin.unwrap();
+    let path = format!("/operator/events/{origin}");
+    assert!(!rui.get(&path).await.body.contains("Those whom"), "nobody was told yet");
+    let mut stream = rui.stream(&format!("/operator/live?page=event&event={origin}"), None).await;
+    for (number, verdict) in [Verdict::Waiting, Verdict::Waiting, Verdict::Limited].into_iter().enumerate() {
+        let topic = ActorId::topic("outage", "7").unwrap();
+        let (begun, stage) = (origin.pos, Stage::Begun);
+        let news = News { topic, playbook: "outage".to_owned(), begun, revision: begun, stage, origin };
+        let event = Event { id: format!("evt-1-{number}"), news: Some(Box::new(news)), ..sent.clone() };
+        office
+            .happens(Body::Event(Box::new(event)), |pos| {
+                let mut line = office.line(pos);
+                let id = EventId { partition: office.partition, pos };
+                line.verdicts = vec![judged(id, "outage", verdict, None, None)];
+                line
+            })
+            .await;
+    }
+    office.project().await;
+    stream.until("Those whom").await;
+    let page = rui.get(&path).await.body;
+    for part in ["<code>outage</code> told: 3", "</span></a> 2", "</span></a> 1", "verdict=limited"] {
+        assert!(page.contains(part) && stream.text.contains(part), "{part} in {page}\n{}", stream.text);
+    }
+    let listed = rui.get("/operator/events").await.body;
+    assert!(listed.contains(&origin.to_string()) && !listed.contains("evt-1-0"), "what was sent is listed once");
+}

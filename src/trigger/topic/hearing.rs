@@ -47,6 +47,15 @@ impl Deciding<'_> {
         if serde_json::to_vec(&event).map_or(usize::MAX, |bytes| bytes.len()) > MAX_EVENT {
             return self.judge(heard.id, No::of(Verdict::Limited, "full: the event is too large"));
         }
+        if self.topic.news.iter().any(|news| news.stage == Stage::Ended) {
+            // Who has not heard of the end yet need not: it is anew.
+            for news in std::mem::take(&mut self.topic.news) {
+                let no = No::with(Verdict::Told, "it began again before all were told", json!({ "sent": news.sent }));
+                self.judge(news.id, no);
+            }
+            self.make_way();
+            self.over();
+        }
         // It lasts since the first of several.
         let since = self.make_way().unwrap_or(heard.at).min(heard.at);
         self.topic.begun.get_or_insert(self.pos);
@@ -91,7 +100,11 @@ impl Deciding<'_> {
             self.judge(selection.telling.id, no);
         }
         // Where a page was told in part, or is being told, the next one begins after it.
-        let next = self.topic.told.page + u32::from(self.topic.told.within > 0 || under_way);
+        let Mark { page, within } = self.topic.told;
+        let next = page + u32::from(within > 0 || under_way);
+        if next > page {
+            self.topic.partly.insert(page, within);
+        }
         self.drop_pages(next);
         self.topic.told = Mark { page: next.min(self.topic.pages), within: 0 };
         since
@@ -112,6 +125,9 @@ impl Deciding<'_> {
             && heard.at < selection.since
         {
             return self.judge(heard.id, unmatched("what ended was before this began"));
+        }
+        if self.topic.news.iter().any(|news| news.stage == Stage::Ended) {
+            return self.judge(heard.id, unmatched("its end is being told already"));
         }
         self.topic.ended = self.topic.ended.max(Some(heard.at));
         if self.topic.begun.is_none() {
@@ -179,6 +195,11 @@ fn listed(to: &Whom, event: &Event) -> Result<(Event, Option<Vec<ActorId>>), Str
         {
             cut(&mut event.data, rest);
         }
+    }
+    scope.bind("event", event_value(&event));
+    if named(&scope, expression).is_ok_and(|left| !left.is_empty()) {
+        // It is named in a way that was not followed.
+        event.data = Value::Null;
     }
     Ok((event, Some(customers)))
 }

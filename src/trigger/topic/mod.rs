@@ -16,7 +16,7 @@ use super::restrain::key_of;
 use super::sense::No;
 use crate::model::catalog::{Catalog, Catalogs, Expression, Playbook};
 use crate::model::customer::State;
-use crate::model::decision::{Change, Decision, Ignored, Judged};
+use crate::model::decision::{Change, Decision, Ignored, Judged, Page};
 use crate::model::entry::Verdict;
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, EventId, Pos};
@@ -168,7 +168,8 @@ impl Deciding<'_> {
             if self.topic.pages >= MAX_PAGES {
                 return false;
             }
-            self.out.pages.push((self.topic.pages, Some(page.to_vec())));
+            let begun = self.topic.begun.unwrap_or(self.pos);
+            self.out.pages.push(Page { begun, number: self.topic.pages, customers: Some(page.to_vec()) });
             self.topic.pages += 1;
         }
         true
@@ -176,10 +177,11 @@ impl Deciding<'_> {
 
     /// Lets pages go, from one on.
     fn drop_pages(&mut self, from: u32) {
-        let gone = from..self.topic.pages;
+        let (gone, begun) = (from..self.topic.pages, self.topic.begun.unwrap_or(self.pos));
         // What this very decision wrote was never there.
-        self.out.pages.retain(|(page, customers)| customers.is_none() || !gone.contains(page));
-        self.out.pages.extend(gone.map(|page| (page, None)));
+        let written = |page: &Page| page.begun == begun && gone.contains(&page.number);
+        self.out.pages.retain(|page| !written(page));
+        self.out.pages.extend(gone.map(|number| Page { begun, number, customers: None }));
         self.topic.pages = self.topic.pages.min(from);
     }
 
@@ -187,8 +189,8 @@ impl Deciding<'_> {
     fn over(&mut self) {
         self.drop_pages(0);
         self.topic.told = crate::model::topic::Mark::default();
+        self.topic.partly.clear();
         self.topic.begun = None;
-        self.topic.news.clear();
         self.topic.quiet = self.now;
     }
 

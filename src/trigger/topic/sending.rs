@@ -101,9 +101,12 @@ impl Deciding<'_> {
     }
 
     fn tell_news(&mut self) {
-        let told = self.topic.told;
+        let (told, partly) = (self.topic.told, &self.topic.partly);
         let over_next = self.topic.news.iter().skip(1).any(|news| news.stage == Stage::Ended);
-        let Some(news) = self.topic.news.front() else { return };
+        let Some(news) = self.topic.news.front_mut() else { return };
+        while news.place < told && partly.get(&news.place.page).is_some_and(|within| news.place.within >= *within) {
+            news.place = Mark { page: news.place.page.saturating_add(1), within: 0 };
+        }
         let (verdict, reason) = match self.known {
             _ if news.place >= told => (Verdict::Told, "all who knew of it were told"),
             _ if over_next => (Verdict::Told, "the end came first"),
@@ -124,7 +127,8 @@ impl Deciding<'_> {
             self.topic.due = Some(self.topic.next);
             return;
         }
-        let most = if news.place.page == told.page { told.within.saturating_sub(news.place.within) } else { u32::MAX };
+        let upto = if news.place.page == told.page { Some(&told.within) } else { partly.get(&news.place.page) };
+        let most = upto.map_or(u32::MAX, |within| within.saturating_sub(news.place.within));
         let (revision, place) = (news.revision, news.place);
         self.tell(Sent::News, revision, place, most);
     }
@@ -135,21 +139,21 @@ impl Deciding<'_> {
         let most = most.min(pace).min(u32::try_from(PAGE).unwrap_or(u32::MAX));
         // News are no openings: nobody new comes to the queue.
         let queue = known.many.queue.filter(|_| what == Sent::Begin);
-        let (topic, turn, at) = (self.actor.clone(), self.begin(what, revision), self.now);
+        let (topic, turn, at) = (self.actor.clone(), self.begin(what, revision, from), self.now);
         self.out.effects.push(Effect::Tell { topic, turn, revision, from, most, queue, at });
     }
 
     fn look(&mut self, revision: Pos) {
         let Some(known) = self.known else { return };
         let catalog = known.catalog.hash.clone();
-        let (topic, turn, at) = (self.actor.clone(), self.begin(Sent::Select, revision), self.now);
+        let (topic, turn, at) = (self.actor.clone(), self.begin(Sent::Select, revision, Mark::default()), self.now);
         self.out.effects.push(Effect::Select { topic, turn, revision, catalog, at });
     }
 
-    fn begin(&mut self, what: Sent, revision: Pos) -> u32 {
+    fn begin(&mut self, what: Sent, revision: Pos, from: Mark) -> u32 {
         self.topic.turn = self.topic.turn.wrapping_add(1);
         let turn = self.topic.turn;
-        self.topic.under_way = Some(UnderWay { turn, revision, what });
+        self.topic.under_way = Some(UnderWay { turn, revision, what, from });
         turn
     }
 
@@ -226,11 +230,15 @@ impl Deciding<'_> {
             }
             return;
         }
-        // Told for one that made way meanwhile: its page is passed already.
-        let Some(selection) = &mut self.topic.selection else { return };
-        if selection.telling.revision != under_way.revision {
+        let begins = self.topic.selection.as_mut();
+        let Some(selection) = begins.filter(|selection| selection.telling.revision == under_way.revision) else {
+            // Told for one that made way meanwhile: its page is passed already, and these of it know.
+            let Mark { page, within } = under_way.from;
+            if let Some(known) = self.topic.partly.get_mut(&page).filter(|known| **known == within) {
+                *known = within.saturating_add(passed);
+            }
             return;
-        }
+        };
         self.topic.told = on(self.topic.told);
         selection.telling.place = self.topic.told;
         selection.telling.sent += u64::from(sent);

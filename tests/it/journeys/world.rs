@@ -177,6 +177,11 @@ impl World {
         std::fs::read_to_string(self.workspace.join(path)).unwrap()
     }
 
+    /// The folder whose files are in force.
+    pub fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
     /// The running server.
     pub fn server(&self) -> &Running {
         self.running.as_ref().expect("the server runs")

@@ -20,7 +20,7 @@ use crate::journeys::model::Says;
 use crate::journeys::world::{ANA, World};
 use crate::store::Place;
 
-journeys!(a_replay_of_what_was_live_is_what_happened_live);
+journeys!(a_replay_of_what_was_live_is_what_happened_live, a_replay_plays_back_whom_a_topic_told);
 
 /// Runs all that a world recorded; answers the last verdict of each pair, in the form that REST has, and the tally.
 async fn replayed(world: &World, catalog: Arc<Catalog>) -> (BTreeMap<(EventId, String), Judged>, Tally, TokensSpent) {
@@ -245,4 +245,33 @@ fn a_replay_without_a_record_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("there is no record at"), "{}", text(&output));
     assert!(!site.data.path().join("record.db").exists(), "and makes none");
+}
+
+/// An outage, its news and its end, for forty customers in as many partitions.
+async fn a_replay_plays_back_whom_a_topic_told(world: World) {
+    let outage = "playbook: outage\non:\n  - topic:\n      event: incident.opened\n      key: event.data.id\n      \
+        to: { list: event.data.customers }\n      ends: { event: incident.resolved, say: It works again. }\n\
+        open: { key: event.data.id, say: There is an outage. }\n";
+    let mut world = world.with_files(&[("playbooks/outage.yaml", outage)]).await;
+    let customers: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
+    let opened = world.nobodys_event("incident.opened", json!({ "id": "i-1", "customers": customers })).await;
+    world.until_told(&opened, json!({ "waiting": 40 })).await;
+    let ended = world.nobodys_event("incident.resolved", json!({ "id": "i-1" })).await;
+    world.until_told(&ended, json!({ "joined": 40 })).await;
+    world.until_verdict(&ended, "told").await;
+
+    let files = beckon::catalog::read_workspace(world.workspace()).unwrap();
+    let (verdicts, tally, _) = replayed(&world, Arc::new(compile(&files, None).unwrap())).await;
+    let told = |event: &str| {
+        let live = event.parse::<EventId>().unwrap();
+        verdicts.iter().filter(|((id, _), _)| *id == live).map(|(_, judged)| judged.verdict).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&opened), [beckon::model::entry::Verdict::Told]);
+    let counts = serde_json::to_value(tally.report(&TokensSpent::default())).unwrap();
+    assert_eq!(counts["openings"].as_array().map(Vec::len), Some(40), "{counts:#}");
+    assert_eq!(
+        counts["playbooks"]["outage"]["verdicts"],
+        json!({ "waiting": 40, "joined": 40, "told": 2 }),
+        "{counts:#}"
+    );
 }

@@ -316,3 +316,35 @@ fn the_command_tells_the_timeline_the_line_and_writes_junit() {
     let schemas: Value = serde_json::from_slice(&site.run(&["check", "--schema"], "").stdout).unwrap();
     assert!(schemas["scenario"]["properties"]["scenarios"].is_object());
 }
+
+const OUTAGE: &str = "playbook: outage\non:\n  - topic:\n      event: incident.opened\n      key: event.data.id\n      hold: 5m\n      \
+    to: { where: customer.traits.area == event.data.area }\n      \
+    ends: { event: incident.resolved, say: \"It works again.\" }\n\
+    limits: { per_customer: 1 per 24h }\nopen: { key: event.data.id, say: \"There is an outage.\" }\n";
+
+#[test]
+fn an_outage_is_rehearsed_with_all_whom_it_concerns() {
+    let files = [("playbooks/outage.yaml".to_owned(), OUTAGE.as_bytes().to_vec())].into_iter().collect();
+    let catalog = Arc::new(compile(&files, None).unwrap());
+    let text = "given: { traits: { area: north } }\nscenarios:\n  - scenario: The north hears of it and of its end\n    steps:\n\
+        \x20     - { event: seen.before, customer: 'user:43', traits: { area: north } }\n\
+        \x20     - { event: seen.before, customer: 'user:44', traits: { area: south } }\n\
+        \x20     - { event: incident.opened, nobody: true, data: { id: i-1, area: north } }\n\
+        \x20     - { expect: { opening: none, verdicts: { outage: pending } } }\n\
+        \x20     - { event: incident.resolved, nobody: true, after: 4m, data: { id: i-1 } }\n\
+        \x20     - { expect: { opening: none, silent: true, verdicts: { outage: not_matched } } }\n\
+        \x20     - { event: incident.opened, nobody: true, after: 1h, data: { id: i-1, area: north } }\n\
+        \x20     - { wait: 6m }\n\
+        \x20     - { expect: { opening: outage, says: There is an outage., verdicts: { outage: waiting } }, customer: 'user:43' }\n\
+        \x20     - { seen: true }\n\
+        \x20     - { event: incident.resolved, nobody: true, after: 1h, data: { id: i-1 } }\n\
+        \x20     - { expect: { says: It works again., verdicts: { outage: joined } } }\n\
+        \x20     - { event: incident.opened, nobody: true, after: 1h, data: { id: i-2, area: north } }\n\
+        \x20     - { wait: 6m }\n\
+        \x20     - { expect: { opening: none, verdicts: { outage: limited } } }\n\
+        \x20     - { expect: { verdicts: { outage: told } }, customer: 'user:44' }\n";
+    let files = [("tests/a.yaml".to_owned(), text.as_bytes().to_vec())].into_iter().collect();
+    let suites = compile_scenarios(&files, &catalog).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let played = Theatre { catalog, first: None }.play(&suites[0], &suites[0].scenarios[0]);
+    assert_eq!(wrong(&played), "", "{}", played.lines().join("\n"));
+}

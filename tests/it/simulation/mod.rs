@@ -16,6 +16,7 @@ mod people;
 mod runners;
 mod screen;
 mod store;
+mod topics;
 mod trace;
 mod waits;
 mod workspace;

@@ -15,7 +15,7 @@ use beckon::store::JournalId;
 use super::outside::Api;
 use super::people::{Everything, Told};
 use super::store::SimStore;
-use super::{logs, waits, workspace};
+use super::{logs, topics, waits, workspace};
 
 /// How long an event's id is remembered.
 const DEDUPE: u64 = 24 * 3_600_000;
@@ -39,9 +39,11 @@ pub fn judge(store: &SimStore, told: &Told, api: &Api, at_rest: bool) -> Vec<Str
     answers_are_one_and_the_same(&lines, &inputs, &told, &mut wrong);
     deciding_again_gives_the_same(store, &lines, &inputs, &mut wrong);
     logs::judge(store, &lines, &inputs, &told, &mut wrong);
+    topics::judge(&inputs, &mut wrong);
     if at_rest {
         logs::judge_at_rest(&lines, api, &mut wrong);
         waits::judge_at_rest(store, &lines, &inputs, &mut wrong);
+        topics::judge_at_rest(&lines, &inputs, &mut wrong);
     }
     wrong.truncate(20);
     wrong
@@ -223,6 +225,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
         .iter()
         .map(|variant| ((*variant).to_owned(), Arc::new(workspace::compile(&workspace::files(variant)).unwrap())))
         .collect();
+    let mut pages: BTreeMap<ActorId, Vec<u8>> = BTreeMap::new();
     let mut settled = BTreeSet::new();
     let revisions: BTreeMap<u64, &InForce> = inputs
         .values()
@@ -267,6 +270,13 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
         let before = actor.as_ref().and_then(|actor| states.get(actor)).cloned().unwrap_or_default();
         let traits_before = before.traits.clone();
         let decision = decide(before, &input, catalogs);
+        for page in decision.pages {
+            let name = ActorId::page_of(actor.as_ref().expect("only topics have pages"), page.begun, page.number);
+            match page.customers {
+                Some(customers) => drop(pages.insert(name, serde_json::to_vec(&customers).unwrap())),
+                None => drop(pages.remove(&name)),
+            }
+        }
         let traits = (decision.state.traits != traits_before).then(|| decision.state.traits_object());
         let again = JournalLine {
             pos: line.pos,
@@ -298,7 +308,10 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
     store.look(|memory| {
         for (partition, part) in (0_u16..).zip(&memory.parts) {
             for (actor, stored) in part.states.iter().filter(|(actor, _)| **actor != ActorId::of_partition()) {
-                let again = states.remove(actor).map(|state| state.encode());
+                let again = match actor.is_page() {
+                    true => pages.remove(actor),
+                    false => states.remove(actor).map(|state| state.encode()),
+                };
                 if again.as_ref() != Some(stored) {
                     let again = String::from_utf8_lossy(again.as_deref().unwrap_or_default()).into_owned();
                     let stored = String::from_utf8_lossy(stored);
@@ -307,7 +320,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
             }
         }
     });
-    for actor in states.keys() {
+    for actor in states.keys().chain(pages.keys()) {
         wrong.push(format!("the store has no state of {actor}"));
     }
 }

@@ -78,8 +78,9 @@ pub fn all(world: &World, customers: usize) -> Vec<JoinHandle<()>> {
     for name in ["Ada", "Bo"] {
         people.push(tokio::spawn(Person::new(world, name).operator()));
     }
-    let actors = (0..customers).map(|at| ActorId::user(&format!("{at}"))).collect();
-    people.push(tokio::spawn(Person::new(world, "admin").admin(actors)));
+    let actors: Vec<ActorId> = (0..customers).map(|at| ActorId::user(&format!("{at}"))).collect();
+    people.push(tokio::spawn(Person::new(world, "admin").admin(actors.clone())));
+    people.push(tokio::spawn(Person::new(world, "network").network(actors)));
     people
 }
 
@@ -295,6 +296,28 @@ impl Person {
                 _ => Body::OperatorClosed { conversation, operator },
             };
             self.send(&actor, body).await;
+        }
+    }
+
+    /// What concerns many: incidents that begin, have news and end, some told of twice.
+    async fn network(mut self, customers: Vec<ActorId>) {
+        while self.goes_on(1_000, 15_000).await {
+            self.count += 1;
+            let incident = format!("i-{}", self.chance.between(1, 2));
+            let mut data = json!({ "incident_id": incident });
+            let kind = match self.chance.below(10) {
+                0..5 => {
+                    let listed: Vec<&str> =
+                        customers.iter().filter_map(ActorId::user_id).filter(|_| self.chance.often(700)).collect();
+                    data["customers"] = json!(listed);
+                    "incident.opened"
+                }
+                5..7 => "incident.updated",
+                _ => "incident.resolved",
+            };
+            let event = Event::new("network", &format!("network-{}", self.count), kind, None, data);
+            let twins = 1 + usize::from(self.chance.often(200));
+            self.events(vec![event; twins]).await;
         }
     }
 

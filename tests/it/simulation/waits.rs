@@ -99,7 +99,7 @@ fn pending_is_what_waits(
     let mut waiting: BTreeSet<Pair> = BTreeSet::new();
     store.look(|memory| {
         for (actor, state) in memory.parts.iter().flat_map(|part| &part.states) {
-            if *actor == ActorId::of_partition() {
+            if *actor == ActorId::of_partition() || actor.is_page() {
                 continue;
             }
             let state = State::decode(state).expect("a state is readable");

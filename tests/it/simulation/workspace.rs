@@ -10,7 +10,7 @@ use beckon::model::catalog::{
 };
 use beckon::model::cel_value;
 use beckon::model::event::Trust;
-use beckon::model::pattern::{Absence, Measure, Moment, Picks, What, Window};
+use beckon::model::pattern::{Absence, Further, Measure, Moment, Pace, Picks, ToMany, What, Whom, Window};
 use beckon::model::restraint::{Debounce, Restraint};
 use beckon::model::time::Millis;
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub fn hearing(kind: &str) -> &'static [&'static str] {
         "checkout.completed" => &[SILENCE],
         "help.wanted" => &["help"],
         "page.viewed" => &["hello"],
+        "incident.opened" | "incident.updated" | "incident.resolved" => &["outage"],
         _ => &[],
     }
 }
@@ -42,8 +43,14 @@ pub fn compile(files: &Files) -> Result<Catalog, String> {
     let variant = files.get("variant").ok_or("no variant")?;
     let variant = String::from_utf8(variant.clone()).map_err(|problem| problem.to_string())?;
     let mut making = Making::default();
-    let playbooks =
-        [making.checkout(&variant), making.help(&variant), making.hello(), making.silence(), making.burst()];
+    let playbooks = [
+        making.checkout(&variant),
+        making.help(&variant),
+        making.hello(),
+        making.silence(),
+        making.burst(),
+        making.outage(),
+    ];
     let operations = [
         operation("shop.get_order", false, &["id"]),
         operation("shop.list_cards", false, &[]),
@@ -260,6 +267,25 @@ impl Making {
             restraint: Restraint { debounce: Some(debounce), ..Restraint::default() },
             ..self.hello()
         }
+    }
+
+    fn outage(&mut self) -> Playbook {
+        let of = |event: &str| Picks {
+            event: event.to_owned(),
+            when: None,
+            key: Some(expression("event.data.incident_id")),
+        };
+        let many = ToMany {
+            begins: of("incident.opened"),
+            hold: Millis(0),
+            to: Whom::List(expression("event.data.customers")),
+            pace: Some(Pace { count: 1, per: Millis::seconds(1) }),
+            queue: None,
+            updates: Some(Further { of: of("incident.updated"), say: vec![self.template("We are on it.")] }),
+            ends: Some(Further { of: of("incident.resolved"), say: vec![self.template("It works again.")] }),
+        };
+        let on = over_time("outage/topic", Moment::Topic(Box::new(many)), Vec::new());
+        Playbook { name: "outage".to_owned(), on: vec![on], limit: None, ..self.hello() }
     }
 
     fn write(&mut self, name: &str, ask: bool, once: &[&str], header: Option<&str>) -> Operation {

@@ -38,6 +38,8 @@ pub struct Crowd {
     pub follows: Vec<(ActorId, Follow)>,
     /// Customers take no part.
     pub deaf: bool,
+    /// The data of what each inbox got.
+    pub lists: Vec<String>,
     /// What is on its way.
     pub sent: VecDeque<(To, Body)>,
     /// Nothing arrives while this holds.
@@ -65,6 +67,7 @@ impl Crowd {
             by_assistant: Vec::new(),
             follows: Vec::new(),
             deaf: false,
+            lists: Vec::new(),
             sent: VecDeque::new(),
             held: false,
             twice: false,
@@ -132,6 +135,7 @@ impl Crowd {
             && event.news.is_some()
         {
             self.given.push((self.now, actor.clone()));
+            self.lists.push(event.data.to_string());
         }
         let input = Input { partition, pos: Pos { ms: START + self.now, n: self.next }, to: to.clone(), body };
         let state = match &to {
@@ -156,11 +160,11 @@ impl Crowd {
                 }
             }
             self.follows.extend(decision.follows.into_iter().map(|follow| (actor.clone(), follow)));
-            for (page, customers) in decision.pages {
-                let page = ActorId::page_of(&actor, page);
-                match customers {
-                    Some(customers) => drop(self.pages.insert(page, customers)),
-                    None => drop(self.pages.remove(&page)),
+            for page in decision.pages {
+                let name = ActorId::page_of(&actor, page.begun, page.number);
+                match page.customers {
+                    Some(customers) => drop(self.pages.insert(name, customers)),
+                    None => drop(self.pages.remove(&name)),
                 }
             }
             match decision.change {
@@ -193,8 +197,9 @@ impl Crowd {
                     let outcome = Told::Rests(self.waiting);
                     return self.sent.push_back((back, Body::Told { turn, outcome }));
                 }
-                let event = news_of(self.states[&topic].topic.as_ref().unwrap(), &topic, revision).unwrap();
-                let page = &self.pages[&ActorId::page_of(&topic, from.page)];
+                let held = self.states[&topic].topic.as_ref().unwrap();
+                let event = news_of(held, &topic, revision).unwrap();
+                let page = &self.pages[&ActorId::page_of(&topic, held.begun.unwrap(), from.page)];
                 let left = &page[from.within as usize..];
                 let now: Vec<ActorId> = left.iter().take(most as usize).cloned().collect();
                 let more = now.len() < left.len();

@@ -50,6 +50,26 @@ fn everyone_who_is_listed_is_told_once_and_learns_of_nobody_else() {
 }
 
 #[test]
+fn whatever_the_list_is_written_as_nobody_learns_of_others() {
+    let deep = json!({ "id": 7, "to": { "customers": ["ann", "bob"] } });
+    for (list, data) in [
+        ("event.data.to.customers", deep.clone()),
+        ("event.data['to']['customers']", deep.clone()),
+        ("event.data.to.customers.filter(c, c != 'cid')", deep),
+        (
+            "event.data.groups.map(group, group.leader)",
+            json!({ "id": 7, "groups": [{ "leader": "ann" }, { "leader": "bob" }] }),
+        ),
+        ("[event.data.first, event.data.second]", json!({ "id": 7, "first": "ann", "second": "bob" })),
+    ] {
+        let mut crowd = Crowd::new(&[&outage(&format!("to: {{ list: \"{list}\" }}"), "")]);
+        crowd.event(0, "incident.opened", data);
+        assert_eq!(crowd.given.len(), 2, "{list}");
+        assert!(crowd.lists.iter().all(|data| !data.contains("ann") && !data.contains("bob")), "{list}");
+    }
+}
+
+#[test]
 fn an_event_about_a_customer_goes_to_the_topic_too() {
     let mut crowd = Crowd::new(&[&outage(LIST, "")]);
     let event = crowd.customers_event(0, "zoe", "incident.opened", opened("7", &["ann"]));
@@ -219,6 +239,41 @@ fn the_end_stops_the_selection_and_reaches_those_told_so_far() {
     assert_eq!(json!(crowd.judged(event).values), json!({ "selected": 1_000, "sent": 300 }));
     let count = |n: usize| (0..1_000).filter(|c| crowd.heard(&format!("c{c}")).len() == n).count();
     assert_eq!((count(0), count(1), count(2)), (700, 0, 300));
+}
+
+#[test]
+fn what_begins_again_while_its_end_is_told_tells_everyone_anew() {
+    let mut crowd = Crowd::new(&[&outage("pace: 1/s\n      to: { list: event.data.customers }", "")]);
+    let customers = ["ann", "bob", "cid"];
+    crowd.event(0, "incident.opened", opened("7", &customers));
+    crowd.pass(MINUTE);
+    let end = crowd.event(MINUTE + 1, "incident.resolved", resolved("7"));
+    let second = crowd.event(MINUTE + 2, "incident.resolved", resolved("7"));
+    assert_eq!(crowd.verdict(second), "not_matched", "it is being told");
+    let again = crowd.event(MINUTE + 500, "incident.opened", opened("7", &customers));
+    crowd.pass(2 * MINUTE);
+    assert_eq!((crowd.verdict(end).as_str(), crowd.verdict(again).as_str()), ("told", "told"));
+    let last = crowd.event(3 * MINUTE, "incident.resolved", resolved("7"));
+    crowd.pass(4 * MINUTE);
+    assert_eq!(crowd.verdict(last), "told");
+    let told =
+        customers.map(|customer| crowd.heard(customer).iter().filter(|text| text.starts_with("It works")).count());
+    assert_eq!(told, [2, 1, 1], "only one had heard of the first end");
+    assert!(crowd.pages.is_empty());
+}
+
+#[test]
+fn of_a_page_told_in_part_only_that_part_hears_the_end() {
+    let mut crowd = Crowd::new(&[&outage("pace: 1/s\n      to: { list: event.data.customers }", "")]);
+    crowd.event(0, "incident.opened", opened("7", &["ann", "bob", "cid", "dan"]));
+    crowd.pass(SECOND + 500);
+    crowd.event(SECOND + 600, "incident.opened", opened("7", &["eve"]));
+    crowd.pass(MINUTE);
+    crowd.given.clear();
+    crowd.event(2 * MINUTE, "incident.resolved", resolved("7"));
+    crowd.pass(3 * MINUTE);
+    let given: Vec<&str> = crowd.given.iter().filter_map(|(_, actor)| actor.user_id()).collect();
+    assert_eq!(given, ["ann", "bob", "eve"]);
 }
 
 #[test]

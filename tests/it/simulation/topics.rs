@@ -1,0 +1,96 @@
+//! What the oracle knows of topics: nobody hears the same twice, whoever was to be told was, and nobody hears news of what
+//! they were not told of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use beckon::model::entry::Verdict;
+use beckon::model::event::Event;
+use beckon::model::ids::{ActorId, EventId};
+use beckon::model::input::{Body, To};
+use beckon::model::topic::Stage;
+
+use super::oracle::{Inputs, Line};
+
+/// News that came to customers' inboxes, by the event that was sent.
+fn given(inputs: &Inputs) -> BTreeMap<EventId, Vec<(ActorId, &Event)>> {
+    let mut given: BTreeMap<EventId, Vec<(ActorId, &Event)>> = BTreeMap::new();
+    for envelope in inputs.values() {
+        if let (To::Actor(actor), Body::Event(event)) = (&envelope.to, &envelope.body)
+            && let Some(news) = &event.news
+        {
+            given.entry(news.origin).or_default().push((actor.clone(), event));
+        }
+    }
+    given
+}
+
+/// At any time: an inbox has each revision of a topic once, and the list of customers in none.
+pub fn judge(inputs: &Inputs, wrong: &mut Vec<String>) {
+    for (origin, news) in given(inputs) {
+        let mut seen = BTreeSet::new();
+        for (customer, event) in news {
+            if !seen.insert(customer.clone()) {
+                wrong.push(format!("{customer} got {origin} twice"));
+            }
+            if event.data.get("customers").is_some() {
+                wrong.push(format!("{customer} learns from {origin} of others"));
+            }
+        }
+    }
+}
+
+/// When everything came to its end: what was sent was told to all of them, or its verdict says why not; and news reach only
+/// those who were told.
+pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
+    let given = given(inputs);
+    let mut verdicts: BTreeMap<EventId, (Verdict, String)> = BTreeMap::new();
+    let mut dead = false;
+    for (partition, _, line) in lines {
+        let envelope = inputs.get(&(*partition, line.pos));
+        let of_topics = envelope.is_some_and(|envelope| match &envelope.body {
+            Body::Heard(_) | Body::Selected { .. } | Body::Told { .. } | Body::Forwarded { .. } => true,
+            Body::Event(event) => event.news.is_some(),
+            _ => false,
+        });
+        dead |= line.dead && of_topics;
+        for judged in line.verdicts.iter().filter(|judged| judged.playbook == "outage") {
+            verdicts.insert(judged.event, (judged.verdict, judged.reason.clone().unwrap_or_default()));
+        }
+    }
+    let mut told: BTreeMap<(ActorId, String), BTreeSet<ActorId>> = BTreeMap::new();
+    for news in
+        given.values().flatten().filter(|(_, event)| event.news.as_ref().is_some_and(|n| n.stage == Stage::Begun))
+    {
+        let (customer, event) = news;
+        if let Some(news) = &event.news {
+            told.entry((news.topic.clone(), news.begun.to_string())).or_default().insert(customer.clone());
+        }
+    }
+    for (customer, event) in given.values().flatten() {
+        let Some(news) = event.news.as_ref().filter(|news| news.stage != Stage::Begun) else { continue };
+        let of_run = told.get(&(news.topic.clone(), news.begun.to_string()));
+        if of_run.is_none_or(|told| !told.contains(customer)) {
+            wrong.push(format!("{customer} got {} and was never told of its beginning", news.origin));
+        }
+    }
+    // An input that went to dead letters is told of there, and may be sent again.
+    if dead {
+        return;
+    }
+    for ((partition, pos), envelope) in inputs {
+        let Body::Event(event) = &envelope.body else { continue };
+        let id = EventId { partition: *partition, pos: *pos };
+        if event.news.is_some() || !event.kind.starts_with("incident.") {
+            continue;
+        }
+        let Some((verdict, reason)) = verdicts.get(&id) else { continue };
+        if *verdict == Verdict::Forwarded {
+            wrong.push(format!("{id} is still on its way: {reason}"));
+        }
+        let listed = event.data["customers"].as_array().map(Vec::len).unwrap_or_default();
+        let got = given.get(&id).map(Vec::len).unwrap_or_default();
+        if reason == "all whom it selected were told" && got != listed {
+            wrong.push(format!("{got} of {listed} customers got {id}"));
+        }
+    }
+}
