@@ -1,7 +1,7 @@
 //! One event for many, and `kill -9` in the middle of it: everyone is told once, and of the end once.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -74,8 +74,7 @@ async fn everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_pro
 /// Kills the process three times while those who are told grow in number.
 async fn killed(site: &Site, mut process: Process, event: &str, crowd: usize) -> Process {
     for share in [5, 3, 2] {
-        let path = format!("/v1/events/{event}");
-        site.until(&process, "some are told", &path, |told| all(told) >= crowd / share).await;
+        until(site, &process, event, |told| all(told) >= crowd / share).await;
         process.kill();
         process = site.start();
     }
@@ -83,13 +82,31 @@ async fn killed(site: &Site, mut process: Process, event: &str, crowd: usize) ->
 }
 
 async fn until_all(site: &Site, process: &Process, event: &str, crowd: usize, verdict: &str) -> Value {
-    let path = format!("/v1/events/{event}");
     let wanted = json!([{ "playbook": "outage", "verdict": verdict, "count": crowd }]);
-    site.until(process, "all are told", &path, |told| {
+    until(site, process, event, |told| {
         assert!(all(told) <= crowd, "nobody is told twice: {told}");
         told["told"] == wanted && told["decisions"][0]["verdict"] == "told"
     })
     .await
+}
+
+/// Asks what became of an event until it is as wanted: as long as more and more are told, however many there are.
+async fn until(site: &Site, process: &Process, event: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let path = format!("/v1/events/{event}");
+    let (mut most, mut grew) = (0, Instant::now());
+    loop {
+        let asked = Instant::now();
+        let told = site.get(process, &path).await;
+        if wanted(&told) {
+            return told;
+        }
+        if all(&told) > most {
+            (most, grew) = (all(&told), Instant::now());
+        }
+        assert!(grew.elapsed() < Duration::from_secs(60), "nobody more is told:\n{told:#}\n{}", site.log());
+        // Counting a hundred thousand takes a moment, and must not be all that the server does.
+        tokio::time::sleep(Duration::from_millis(10) + asked.elapsed() * 5).await;
+    }
 }
 
 /// How many customers were told so far.

@@ -18,7 +18,7 @@ use super::store::SimStore;
 use super::{logs, topics, waits, workspace};
 
 /// How long an event's id is remembered.
-const DEDUPE: u64 = 24 * 3_600_000;
+pub const DEDUPE: u64 = 24 * 3_600_000;
 
 /// Refusals that are remembered for frames sent again.
 const REFUSALS: usize = 32;

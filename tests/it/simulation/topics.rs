@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beckon::model::entry::Verdict;
 use beckon::model::event::Event;
-use beckon::model::ids::{ActorId, EventId};
+use beckon::model::ids::{ActorId, EventId, Pos};
 use beckon::model::input::{Body, To};
 use beckon::model::topic::Stage;
 
@@ -24,17 +24,19 @@ fn given(inputs: &Inputs) -> BTreeMap<EventId, Vec<(ActorId, &Event)>> {
     given
 }
 
-/// At any time: an inbox has each revision of a topic once, and the list of customers in none.
+/// At any time: an inbox has each revision of a topic once as long as its key is remembered (later the customer's state
+/// knows it), and the list of customers never.
 pub fn judge(inputs: &Inputs, wrong: &mut Vec<String>) {
-    for (origin, news) in given(inputs) {
-        let mut seen = BTreeSet::new();
-        for (customer, event) in news {
-            if !seen.insert(customer.clone()) {
-                wrong.push(format!("{customer} got {origin} twice"));
-            }
-            if event.data.get("customers").is_some() {
-                wrong.push(format!("{customer} learns from {origin} of others"));
-            }
+    let mut last: BTreeMap<(&ActorId, &ActorId, Pos), u64> = BTreeMap::new();
+    for ((_, pos), envelope) in inputs {
+        let (To::Actor(customer), Body::Event(event)) = (&envelope.to, &envelope.body) else { continue };
+        let Some(news) = &event.news else { continue };
+        let before = last.insert((customer, &news.topic, news.revision), pos.ms);
+        if before.is_some_and(|before| pos.ms - before < super::oracle::DEDUPE) {
+            wrong.push(format!("{customer} got {} twice, at {}", news.origin, news.revision));
+        }
+        if event.data.get("customers").is_some() {
+            wrong.push(format!("{customer} learns from {} of others", news.origin));
         }
     }
 }
@@ -88,7 +90,8 @@ pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
             wrong.push(format!("{id} is still on its way: {reason}"));
         }
         let listed = event.data["customers"].as_array().map(Vec::len).unwrap_or_default();
-        let got = given.get(&id).map(Vec::len).unwrap_or_default();
+        let got: BTreeSet<&ActorId> = given.get(&id).into_iter().flatten().map(|(customer, _)| customer).collect();
+        let got = got.len();
         if reason == "all whom it selected were told" && got != listed {
             wrong.push(format!("{got} of {listed} customers got {id}"));
         }
