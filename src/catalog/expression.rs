@@ -71,13 +71,14 @@ fn expression_of(reading: &mut Reading<'_, '_>, node: &Node, scope: Scope<'_>, i
     if is_test {
         check.must_be_bool(program.expression(), "a condition");
     }
-    let Check { problems, names, paths, .. } = check;
+    let Check { problems, names, paths, loops, .. } = check;
     for problem in problems {
         let start = place(reading.file, node, problem.start);
         let end = place(reading.file, node, problem.end);
         reading.at_with(Spot { start, end: end.max(start + 1) }, problem.message, problem.suggestion);
     }
-    Some(Expression { source, program, names: names.into_iter().collect(), paths: paths.into_iter().collect() })
+    let (names, paths) = (names.into_iter().collect(), paths.into_iter().collect());
+    Some(Expression { source, program, names, paths, loops })
 }
 
 /// Compiles a part of an expression that was checked as a whole.
@@ -85,9 +86,10 @@ fn compile(source: &str) -> Option<Expression> {
     let program = cel_value::env().compile(source).ok()?;
     let mut check = Check::new(&program, source, Scope::Any);
     check.visit(program.expression(), 0);
-    let Check { names, paths, .. } = check;
+    let Check { names, paths, loops, .. } = check;
     let source = source.to_owned();
-    Some(Expression { source, program, names: names.into_iter().collect(), paths: paths.into_iter().collect() })
+    let (names, paths) = (names.into_iter().collect(), paths.into_iter().collect());
+    Some(Expression { source, program, names, paths, loops })
 }
 
 /// The parts of an expression that `&&` joins at the top; the whole where `||` or `? :` is at the top too.

@@ -83,6 +83,8 @@ pub struct Check<'a> {
     pub names: BTreeSet<String>,
     /// Paths that it reads.
     pub paths: BTreeSet<Vec<String>>,
+    /// How deep `exists`, `map` and their like stand in one another.
+    pub loops: usize,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -98,6 +100,7 @@ impl<'a> Check<'a> {
             bound: Vec::new(),
             names: BTreeSet::new(),
             paths: BTreeSet::new(),
+            loops: 0,
             problems: Vec::new(),
         }
     }
@@ -144,6 +147,7 @@ impl<'a> Check<'a> {
                     self.problem(piece.id, message, None);
                     return false;
                 }
+                self.loops = self.loops.max(nested + 1);
                 let held = self.bound.len();
                 self.bound.push(&fold.iter_var);
                 self.bound.extend(fold.iter_var2.as_deref());

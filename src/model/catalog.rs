@@ -284,6 +284,8 @@ pub struct Expression {
     pub names: Vec<String>,
     /// Paths that it reads, such as `event.data.attempt`: what explanations show.
     pub paths: Vec<Vec<String>>,
+    /// How deep `exists`, `map` and their like stand in one another: bounds the lists that it may go through.
+    pub loops: usize,
 }
 
 impl fmt::Debug for Expression {
