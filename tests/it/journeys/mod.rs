@@ -7,6 +7,7 @@ pub(crate) mod chat;
 mod checkout;
 mod company;
 mod endings;
+mod forgotten;
 mod handoffs;
 mod hostile;
 mod ids;
