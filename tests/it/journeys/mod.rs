@@ -18,6 +18,7 @@ mod notices;
 mod outages;
 mod pauses;
 mod preferences;
+mod probes;
 mod restarts;
 mod sockets;
 pub(crate) mod world;
