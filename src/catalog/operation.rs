@@ -91,7 +91,7 @@ pub fn operation(
     let idempotency_header = table.get("idempotency_header").and_then(|node| header(reading, node));
     let operation = full.rsplit('.').next().unwrap_or_default();
     let confirm = table.get("confirm").and_then(|node| {
-        let args = properties.as_ref().map_or(Shape::Any, |known| Shape::arguments(known));
+        let args = properties.as_ref().map_or(Shape::Any, Shape::arguments);
         words.add(reading, node, &format!("{operation}.confirm"), &Names::from([("args".to_owned(), args)]))
     });
     let timeout = table.get("timeout").and_then(|node| reading.span(node, Millis(100), Millis::seconds(60)));

@@ -61,7 +61,10 @@ pub fn pattern(text: &str) -> Result<Regex, String> {
 
 /// Adds the result of an operation under a name; several operations may have one name.
 pub fn add_result(names: &mut Names, name: &str, operation: &Operation) {
-    let shape = Shape::kept(operation.returns.iter().map(String::as_str), Said::Returns);
+    // Of a write whose end was unknown, a person says what became of it.
+    let settled = if operation.writes { ["settled", "by"].as_slice() } else { &[] };
+    let kept = operation.returns.iter().map(String::as_str).chain(settled.iter().copied());
+    let shape = Shape::kept(kept, Said::Returns);
     let shape = match names.remove(name) {
         Some(known) => known.and(shape),
         None => shape,

@@ -208,7 +208,7 @@ fn instead(field: &str, known: &BTreeMap<String, Shape>, said: Said) -> String {
         Said::Returns if known.is_empty() => {
             format!("its operation keeps nothing: name `{}` in `returns`", short(field))
         }
-        Said::Returns => format!("its operation returns {}", list(names())),
+        Said::Returns => format!("its operation gives {}; name `{}` in `returns`", list(names()), short(field)),
         Said::Beckon => format!("there are {}", list(names())),
     }
 }
@@ -271,7 +271,7 @@ mod tests {
             ("customer.nme", 1, "did you mean `name`?"),
             ("items.0.lable", 2, "did you mean `label`?"),
             ("items.label", 1, "go through it, or name an item: `x.items[0].label`"),
-            ("nothing", 0, "its operation returns `customer`, `id`, `items`, `whole`"),
+            ("nothing", 0, "its operation gives `customer`, `id`, `items`, `whole`; name `nothing` in `returns`"),
         ] {
             assert_eq!(told(&kept, path), Some((step, help.to_owned())), "{path}");
         }

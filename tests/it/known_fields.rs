@@ -134,7 +134,7 @@ fn a_field_that_is_not_there_is_told_wherever_it_is_asked_for() {
             "{{ paid.id }}",
             "`paid` has no `id`",
             "id",
-            "its operation keeps nothing: name `id` in `returns`",
+            "its operation gives `by`, `settled`; name `id` in `returns`",
         ),
         (
             "Not now, {{ customer.id }}.",
