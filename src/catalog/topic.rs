@@ -1,9 +1,10 @@
 //! Reads what concerns many customers: what begins it, who is told at which pace, what they hear later.
 
 use super::expression::{Scope, condition, expression};
-use super::playbook::{MAX_ITEMS, Reader};
+use super::playbook::{LOOKED_AT, MAX_ITEMS, Reader};
 use super::read::{MAX_SPAN, Table, list};
 use super::script::arguments;
+use super::shape::{Said, Shape, names};
 use super::yaml::Node;
 use crate::model::catalog::Template;
 use crate::model::pattern::{Followers, Further, Pace, PagedCall, Picks, ToMany, Whom};
@@ -65,7 +66,8 @@ impl Reader<'_, '_, '_, '_> {
     /// `event`, `when` and `key`, or the topic's key where none is written.
     fn of_event(&mut self, table: &Table<'_>, node: &Node, key: Option<&Node>) -> Option<Picks> {
         let event = self.reading.required(table, "event", node.spot).and_then(|node| self.reading.name(node));
-        let scope = Scope::Only(EVENT);
+        let known = names(EVENT);
+        let scope = Scope::Only(&known);
         let when = table.get("when").and_then(|node| condition(&mut self.reading, node, scope));
         let key = table.get("key").or(key).and_then(|node| expression(&mut self.reading, node, scope));
         Some(Picks { event: event?, when, key })
@@ -86,8 +88,8 @@ impl Reader<'_, '_, '_, '_> {
         }
         let whom = table.get(way)?;
         match *way {
-            "list" => expression(&mut self.reading, whom, Scope::Only(EVENT)).map(Whom::List),
-            "where" => condition(&mut self.reading, whom, Scope::Only(&["customer", "event"])).map(Whom::Where),
+            "list" => expression(&mut self.reading, whom, Scope::Only(&names(EVENT))).map(Whom::List),
+            "where" => condition(&mut self.reading, whom, Scope::Only(&names(LOOKED_AT))).map(Whom::Where),
             "followers" => self.followers(whom, key).map(Whom::Followers),
             _ => self.paged_call(&table, whom, node).map(Whom::Call),
         }
@@ -98,7 +100,8 @@ impl Reader<'_, '_, '_, '_> {
         let of = self.of_event(&table, node, key);
         let until = table.get("until").map(|name| {
             let event = self.reading.name(name)?;
-            let scope = Scope::Only(EVENT);
+            let known = names(EVENT);
+            let scope = Scope::Only(&known);
             let key = table.get("key").or(key).and_then(|node| expression(&mut self.reading, node, scope));
             Some(Picks { event, when: None, key })
         });
@@ -120,9 +123,15 @@ impl Reader<'_, '_, '_, '_> {
                     .at(named.spot, format!("`{}` writes: customers are looked for by reading", operation.name));
             }
         }
-        let scope = Scope::Only(&["cursor", "event"]);
+        let asked = names(&["cursor", "event"]);
+        let scope = Scope::Only(&asked);
         let with = arguments(&mut self.reading, table.get("with"), node.spot, operation.as_deref(), scope);
-        let answer = Scope::Only(&["answer", "event"]);
+        let mut answered = names(EVENT);
+        let shape = operation
+            .as_deref()
+            .map_or(Shape::Any, |operation| Shape::kept(operation.returns.iter().map(String::as_str), Said::Returns));
+        answered.insert("answer".to_owned(), shape);
+        let answer = Scope::Only(&answered);
         let each = self.reading.required(table, "each", node.spot);
         let each = each.and_then(|node| expression(&mut self.reading, node, answer));
         let next = table.get("next").map(|node| expression(&mut self.reading, node, answer));
@@ -146,7 +155,7 @@ impl Reader<'_, '_, '_, '_> {
         let mut said: Vec<Template> = Vec::new();
         for (place, line) in lines.into_iter().enumerate() {
             let name = format!("topic.{name}.say.{place}");
-            said.extend(self.words.add(&mut self.reading, line, &name, &["customer", "event"]));
+            said.extend(self.words.add(&mut self.reading, line, &name, &names(LOOKED_AT)));
         }
         Some(Further { of: of?, say: said })
     }
