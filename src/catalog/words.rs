@@ -132,15 +132,17 @@ impl<'a> Words<'a> {
         let variables = self.check(&place, &source, reading.mistakes)?;
         let found = reads(&source, names);
         unknown(&variables, names, &found, &place, reading.mistakes, None);
+        let mut loops = found.loops;
         for include in &found.includes {
             let inner = self.names_of(&include.path, &within(names, &include.bound), place.file.path, reading.mistakes);
+            loops = loops.max(include.depth + inner);
             if include.depth + inner > MAX_LOOPS {
                 let message = format!("loops may stand in one another {MAX_LOOPS} deep, included prompts counted");
                 reading.mistakes.at(place.file, place.spot(include.at, include.at + include.path.len()), message);
             }
         }
         self.templates.push((format!("{}#{name}", reading.file.path), source.clone()));
-        Some(Template { name: format!("{}#{name}", reading.file.path), source })
+        Some(Template { name: format!("{}#{name}", reading.file.path), source, loops })
     }
 
     /// The prompt that a playbook names; `names` are what it may use, in itself and in what it includes.
@@ -154,13 +156,13 @@ impl<'a> Words<'a> {
             }
             return None;
         };
-        let template = Template { name: path.clone(), source: prompt.text.to_owned() };
-        let depth = self.names_of(&path, names, reading.file.path, reading.mistakes);
-        if depth > MAX_LOOPS {
+        let source = prompt.text.to_owned();
+        let loops = self.names_of(&path, names, reading.file.path, reading.mistakes);
+        if loops > MAX_LOOPS {
             let message = format!("loops may stand in one another {MAX_LOOPS} deep, included prompts counted");
             reading.at(node.spot, message);
         }
-        Some(template)
+        Some(Template { name: path, source, loops })
     }
 
     /// Checks that words use none of these names, neither themselves nor in what they include.

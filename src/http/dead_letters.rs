@@ -162,7 +162,7 @@ pub async fn resend(
     };
     let partition = wanted.partition;
     let actor = letter.actor.unwrap_or_else(ActorId::of_partition);
-    let input = NewInput { partition, actor, payload, dedupe: None, bounded: false };
+    let input = NewInput { partition, actor, payload, dedupe: None, bounded: false, guest: false };
     let appended = parts.store.append(vec![input]).await?;
     let pos = appended.first().map(|appended| appended.pos).ok_or_else(|| ApiError::internal("no position"))?;
     parts.store.take_dead(partition, wanted.pos).await?;
