@@ -205,6 +205,38 @@ async fn wrong_requests_point_at_the_field_and_reach_no_inbox() {
 }
 
 #[tokio::test]
+async fn who_follows_a_cursor_that_is_none_is_not_sent_back_to_the_start() {
+    let door = Door::open(Setup::default()).await;
+    for (path, pointer) in [
+        ("/v1/conversations?cursor=zzz", "query cursor"),
+        ("/v1/conversations?cursor=", "query cursor"),
+        ("/v1/events?id=1&cursor=zzz", "query cursor"),
+        ("/v1/customers/user:u?events=null", "query events"),
+        ("/v1/customers/user:u?conversations=1_", "query conversations"),
+        ("/v1/dead-letters?cursor=zzz", "query cursor"),
+    ] {
+        let (status, problem) = door.send(door.get(path).bearer_auth("k-backend")).await;
+        assert_eq!((status, &problem["pointer"]), (400, &json!(pointer)), "{path}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_unknown_is_refused_with_what_was_perhaps_meant() {
+    let door = Door::open(Setup::default()).await;
+    for (path, pointer, meant) in [
+        ("/v1/conversations?custommer=user:u", "query custommer", "did you mean `customer`?"),
+        ("/v1/conversations/1-2-3-4?veiw=trace", "query veiw", "did you mean `view`?"),
+        ("/v1/events?id=1&page=2", "query page", "there are id, source, cursor, limit."),
+        ("/v1/customers/user:u?event=1_x", "query event", "did you mean `events`?"),
+        ("/v1/dead-letters?limits=9", "query limits", "did you mean `limit`?"),
+    ] {
+        let (status, problem) = door.send(door.get(path).bearer_auth("k-backend")).await;
+        assert_eq!((status, &problem["pointer"]), (400, &json!(pointer)), "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().ends_with(meant), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn keys_open_only_what_they_may() {
     let door = Door::open(Setup::default()).await;
     let asked = |method: &str, path: &str, key: &str| {
