@@ -25,6 +25,8 @@ pub struct Adapters {
     pub broken: BTreeSet<String>,
     /// Adapters of which not even the operations are known.
     pub unreadable: BTreeSet<String>,
+    /// Whether a file of an adapter could not even be read: then any adapter may be in it.
+    pub missed: bool,
 }
 
 impl Adapters {
@@ -48,7 +50,7 @@ impl Adapters {
             reading.at_with(node.spot, message, did_you_mean(&name, self.all()));
             return None;
         };
-        if self.unreadable.contains(adapter) {
+        if self.missed || self.unreadable.contains(adapter) {
             return None;
         }
         if self.names.contains(adapter) {
@@ -59,6 +61,11 @@ impl Adapters {
             reading.at_with(node.spot, format!("there is no adapter `{}`", short(adapter)), suggestion);
         }
         None
+    }
+
+    /// Whether every operation that was written is among them.
+    pub fn is_whole(&self) -> bool {
+        !self.missed && self.unreadable.is_empty() && self.broken.is_empty()
     }
 
     fn all(&self) -> impl Iterator<Item = &str> {

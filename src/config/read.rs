@@ -28,6 +28,16 @@ pub enum ConfigMistake {
     },
 }
 
+impl ConfigMistake {
+    /// Whether there may be more in the file than could be read.
+    pub fn cuts_short(&self) -> bool {
+        match self {
+            ConfigMistake::InFile(mistake) => mistake.message.starts_with(NO_TOML),
+            ConfigMistake::Elsewhere { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for ConfigMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

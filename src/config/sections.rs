@@ -14,7 +14,7 @@ use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
 
-use super::layers::Item;
+use super::layers::{Item, Tree};
 use super::read::{Reading, Secrets, Section};
 use super::settings::{Engine, Http, Log, LogFormat};
 
@@ -294,6 +294,14 @@ pub fn adapters(reading: &mut Reading<'_>, root: &Section<'_>) -> BTreeMap<Strin
         found.insert(name.clone(), adapter::Settings { url, headers, allow_private, concurrency, max_body });
     }
     found
+}
+
+/// Names of `[adapter.NAME]`, those with mistakes too.
+pub fn adapter_names(root: &Section<'_>) -> BTreeSet<String> {
+    match root.table.get("adapter") {
+        Some(Item { tree: Tree::Table(table), .. }) => table.keys().cloned().collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
 fn headers(reading: &mut Reading<'_>, adapter: &Section<'_>) -> Vec<(String, Secret)> {

@@ -345,6 +345,25 @@ fn check_reports_the_whole_workspace() {
     let (report, _) = run_check(dir.path());
     assert!(report.contains("adapters/bank.yaml:1:10: `bank` has no address in beckon.toml"), "{report}");
     assert!(report.contains("playbooks/help.yaml:3:9: there is no key `sya` here"), "{report}");
+    write("playbooks/help.yaml", "playbook: help\non: []\nopen: { say: Hello }\n");
+    write("adapters/bank.yaml", "adapter: bank\noperatoins: {}\n");
+    write("prompts/large.md", &"x".repeat(300 * 1024));
+    std::fs::create_dir(dir.path().join("sources")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", dir.path().join("sources/outside.yaml")).unwrap();
+    write("tests/help.yaml", "scenarios: [{ scenario: a, steps: [{ sya: Hello }] }]\n");
+    let wrong = SHOP.replace("\"help\"", "\"hepl\"").replace("anonymous", "anonymos");
+    write("beckon.toml", &wrong);
+    let (report, _) = run_check(dir.path());
+    for part in [
+        "there is no `anonymos` in `chat`",
+        "`chat.playbook` names `hepl`",
+        "adapters/bank.yaml:2:1: there is no key `operatoins` here",
+        "prompts/large.md:1:1: the file is larger than 256 KiB",
+        "sources/outside.yaml:1:1: this is a link to something outside of the workspace",
+        "tests/help.yaml:1:",
+    ] {
+        assert!(report.contains(part), "one mistake hides another: {part}\n{report}");
+    }
     let (report, good) = run_check(tempfile::tempdir().unwrap().path());
     assert!(good && report.contains("There is no playbook in `playbooks/`"), "{report}");
     let (report, good) = run_check(&dir.path().join("nowhere"));
