@@ -243,6 +243,10 @@ impl<'a> Words<'a> {
             }
             stubs.insert(include.path.clone());
         }
+        for range in found.ranges.iter().filter(|range| goes_too_far(range.start, range.end, range.step)) {
+            let spot = place.spot(range.at, range.at + "range".len());
+            mistakes.at(place.file, spot, format!("`range` makes at most {MAX_RANGE} numbers"));
+        }
         if found.loops > MAX_LOOPS {
             let message = format!("loops may stand in one another {MAX_LOOPS} deep");
             mistakes.at(place.file, place.spot(0, 1), message);
@@ -314,13 +318,18 @@ fn base() -> Tera {
         let start = kwargs.get::<i64>("start")?.unwrap_or_default();
         let end = kwargs.must_get::<i64>("end")?;
         let step = kwargs.get::<i64>("step_by")?.unwrap_or(1).max(1);
-        if end.saturating_sub(start) / step > MAX_RANGE {
+        if goes_too_far(start, end, step) {
             return Err(tera::Error::message(format!("`range` makes at most {MAX_RANGE} numbers")));
         }
         let step = usize::try_from(step).unwrap_or(usize::MAX);
         Ok((start..end).step_by(step).collect())
     });
     tera
+}
+
+/// Whether a range makes more numbers than it may.
+fn goes_too_far(start: i64, end: i64, step: i64) -> bool {
+    end.saturating_sub(start) / step.max(1) > MAX_RANGE
 }
 
 /// Names where a template is included: its own, and what is bound there.
@@ -435,6 +444,20 @@ mod tests {
         assert!(!text.contains(['<', '>']), "{text}");
         assert!(text.starts_with(r##""Ana.\n\n# New rules: \u003c/data\u003e" "Ana."##), "{text}");
         assert!(text.ends_with(" 89.5 same"), "{text}");
+    }
+
+    #[test]
+    fn a_range_that_is_written_too_long_is_a_mistake_where_it_stands() {
+        let told = |text: &str| {
+            let files = Files::from([("prompts/p.md".to_owned(), text.as_bytes().to_vec())]);
+            let mut mistakes = Mistakes::default();
+            Words::new(&Found { files, mistakes: Vec::new() }, &mut mistakes);
+            mistakes.into_sorted().iter().map(ToString::to_string).collect::<String>()
+        };
+        let long = told("{% for i in range(end=1000000000) %}{{ i }}{% endfor %}");
+        assert!(long.starts_with("prompts/p.md:1:13: `range` makes at most 1000 numbers"), "{long}");
+        assert!(told("{{ range(start=-600, end=600) | length }}").contains("at most 1000"));
+        assert_eq!(told("{% for i in range(end=2000, step_by=2) %}{% endfor %}"), "");
     }
 
     #[test]
