@@ -63,11 +63,6 @@ impl Adapters {
         None
     }
 
-    /// Whether every operation that was written is among them.
-    pub fn is_whole(&self) -> bool {
-        !self.missed && self.unreadable.is_empty() && self.broken.is_empty()
-    }
-
     fn all(&self) -> impl Iterator<Item = &str> {
         self.operations.keys().chain(&self.broken).map(String::as_str)
     }
@@ -103,7 +98,10 @@ impl Adapters {
                 .or_else(|| Some(format!("add `[adapter.{name}]` with its `url`")));
             reading.at_with(node.spot, format!("`{name}` has no address in beckon.toml"), suggestion);
         }
-        let Some(operations) = operations else { return };
+        let Some(operations) = operations else {
+            self.unreadable.insert(name);
+            return;
+        };
         for (key, node) in reading.entries(operations) {
             let full = format!("{name}.{}", key.name);
             self.broken.insert(full.clone());

@@ -93,6 +93,7 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
     let mut words = Words::new(found, &mut mistakes);
 
     let mut adapters = Adapters { missed: !found.has_all_of("adapters"), ..Adapters::default() };
+    let before = mistakes.len();
     for (path, file) in yaml_files(files, "adapters/") {
         match open(path, file, &mut mistakes) {
             Some((file, root)) => {
@@ -105,6 +106,8 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
             }
         }
     }
+
+    let has_operations = mistakes.len() == before && !adapters.missed;
 
     let (sources, has_sources) = sources(files, &mut mistakes);
     let contact = contact(files, &mut mistakes);
@@ -131,7 +134,7 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
     let mut catalog = Catalog {
         hash: hash(files),
         playbooks,
-        operations: std::mem::take(&mut adapters.operations),
+        operations: adapters.operations,
         sources,
         contact,
         templates,
@@ -142,7 +145,7 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
         catalog,
         mistakes: mistakes.into_sorted(),
         has_playbooks,
-        has_operations: adapters.is_whole(),
+        has_operations,
         has_sources: has_sources && found.has_all_of("sources"),
     }
 }

@@ -78,6 +78,7 @@ pub fn together(config: &Config, catalog: &Catalog) -> Vec<ConfigMistake> {
 enum Kind {
     Playbook,
     Source,
+    Adapter,
 }
 
 impl Named {
@@ -85,6 +86,7 @@ impl Named {
         self.missing(&draft.catalog, |kind| match kind {
             Kind::Playbook => draft.has_playbooks,
             Kind::Source => draft.has_sources,
+            Kind::Adapter => draft.has_operations,
         })
     }
 
@@ -107,6 +109,13 @@ impl Named {
             if has_all(Kind::Source) && !catalog.sources.contains_key(name) {
                 let message = format!("the key `{key}` names the source `{name}`, and there is none");
                 missing(message, name, catalog.sources.keys().map(String::as_str).collect());
+            }
+        }
+        let used: BTreeSet<&str> = catalog.operations.keys().filter_map(|name| Some(name.split_once('.')?.0)).collect();
+        for name in &self.adapters {
+            if has_all(Kind::Adapter) && !used.contains(name.as_str()) {
+                let message = format!("`[adapter.{name}]` does nothing: no file of `adapters/` describes it");
+                missing(message, name, used.iter().copied().collect());
             }
         }
         found

@@ -99,7 +99,14 @@ struct Read {
 
 fn read_all(input: &Input, secrets: Secrets) -> Read {
     let env = |name: &str| input.env.get(name).cloned();
-    let mut reading = Reading { file: FILE, text: &input.file, env: &env, secrets, mistakes: Vec::new() };
+    let mut reading = Reading {
+        file: FILE,
+        text: &input.file,
+        env: &env,
+        secrets,
+        plain: &sections::plain_keys(),
+        mistakes: Vec::new(),
+    };
     let table = join_layers(input, &mut reading);
     let root = sections::root(&table);
     reading.keys(&root, sections::ROOT);
