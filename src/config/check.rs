@@ -20,7 +20,7 @@ pub fn run_check(dir: &Path) -> (String, bool) {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let input = Input::of_workspace(dir, env, Vec::new());
-    let has_file = dir.join(FILE).exists();
+    let has_file = input.is_ok() && dir.join(FILE).exists();
     let read = match input {
         Ok(input) => read_all(&input, Secrets::Leave),
         Err(mistake) => Read { config: None, named: Named::default(), mistakes: vec![mistake] },

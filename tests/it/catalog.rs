@@ -315,6 +315,13 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
         ),
         (
             "event.data.total > 20.0",
+            "event.data[",
+            "this expression does not parse: something is missing here",
+            "e",
+            "",
+        ),
+        (
+            "event.data.total > 20.0",
             "event.data.total >",
             "this expression does not parse: the expression ends too early",
             "",
