@@ -1,6 +1,7 @@
 //! `beckon serve`: a server of a workspace, until it is told to stop.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -170,6 +171,7 @@ pub fn log(settings: &config::Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{},{QUIET}", settings.level))
         .with_context(|| format!("`log.level` is not a filter: {}", settings.level))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     let set = match settings.format {
         config::LogFormat::Text => lines.try_init(),
         config::LogFormat::Json => lines.json().try_init(),

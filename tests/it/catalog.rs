@@ -270,6 +270,7 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
         ("within: 30m", "within: 30", "a length of time is expected here, not a number", "30", "such as `30m`"),
         ("within: 30m", "within: 10000d", "a time from 1s to 366d is expected here", "10000d", ""),
         ("turns: 20", "turns: 0", "a number from 1 to 1000 is expected here", "0", ""),
+        ("turns: 20", "turns: -1", "a number from 1 to 1000 is expected here", "-1", ""),
         ("1 per 24h", "often", "this is no limit", "often", "written `1 per 24h`"),
         ("1 per 24h", "9999999999999999999999 per 1ms", "this is no limit", "9999999999999999999999 per 1ms", ""),
         (
@@ -311,6 +312,13 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
             "this expression does not parse",
             "a",
             "and is written `&&`",
+        ),
+        (
+            "event.data.total > 20.0",
+            "event.data[",
+            "this expression does not parse: something is missing here",
+            "e",
+            "",
         ),
         (
             "event.data.total > 20.0",
