@@ -30,7 +30,7 @@ const MAX_DEPTH: usize = 8;
 /// # Errors
 /// Files that cannot be read, are too large, or lie outside the folder by a symbolic link.
 pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
-    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"])
+    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"], &[CONTACT_FILE])
 }
 
 /// Reads `tests/`: the scenarios of a workspace, which are no part of its catalog.
@@ -38,10 +38,10 @@ pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
 /// # Errors
 /// As for [`read_workspace`].
 pub fn read_scenarios(dir: &Path) -> Result<Files, Vec<Mistake>> {
-    read_folders(dir, &["tests"])
+    read_folders(dir, &["tests"], &[])
 }
 
-fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
+fn read_folders(dir: &Path, folders: &[&str], files: &[&str]) -> Result<Files, Vec<Mistake>> {
     let root = match fs::canonicalize(dir) {
         Ok(root) if root.is_dir() => root,
         Ok(_) => return Err(vec![Mistake::whole(&dir.display().to_string(), "this is no folder")]),
@@ -56,9 +56,11 @@ fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
             walk.folder(&path, folder, 1);
         }
     }
-    let contact = dir.join(CONTACT_FILE);
-    if contact.symlink_metadata().is_ok() {
-        walk.file(&contact, CONTACT_FILE);
+    for file in files {
+        let path = dir.join(file);
+        if path.symlink_metadata().is_ok() {
+            walk.file(&path, file);
+        }
     }
     if walk.mistakes.is_empty() { Ok(walk.files) } else { Err(walk.mistakes) }
 }

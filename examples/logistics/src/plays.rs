@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::parcel::{Receiver, Status};
 
-/// Longer ago than the playbook waits for the next scan.
-const THIS_MORNING: SignedDuration = SignedDuration::from_mins(6 * 60 + 1);
+/// As long ago as the playbook waits for the next scan, but for a second: then the wait is over.
+const THIS_MORNING: SignedDuration = SignedDuration::from_secs(6 * 60 * 60 - 1);
 
 /// What can be played.
 pub const PLAYS: [Play; 3] = [

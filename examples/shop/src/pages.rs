@@ -20,8 +20,10 @@ use crate::order::{Attempt, Status};
 use crate::till::{self, Quantity, Untried};
 use crate::{Shop, events, goods, views};
 
-/// Longer ago than the playbooks wait: what is told to have happened then is due at once.
-const A_WHILE: SignedDuration = SignedDuration::from_mins(31);
+/// As long ago as a playbook waits after a change of the cart, but for a second: then the wait is over.
+const CART_LEFT: SignedDuration = SignedDuration::from_secs(30 * 60 - 1);
+/// The same after the last look at a product.
+const LOOKED: SignedDuration = SignedDuration::from_secs(5 * 60 - 1);
 
 /// All pages and forms.
 pub fn routes(shop: &Arc<Shop>) -> Router<Arc<Shop>> {
@@ -201,7 +203,7 @@ async fn play_cart(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Respons
     let (session, id) = books.people.welcome();
     if let (Some(customer), Some(lantern)) = (books.people.get_mut(&id), goods::SHELF.first()) {
         customer.put(lantern.slug, 1);
-        told.send(events::cart_updated(customer, Timestamp::now() - A_WHILE));
+        told.send(events::cart_updated(customer, Timestamp::now() - CART_LEFT));
     }
     (remember(&*shop, &headers, session), Redirect::to("/cart")).into_response()
 }
@@ -212,7 +214,7 @@ async fn play_looks(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Respon
     let Ok(told) = shop.outbox.try_reserve_many(looked.len()) else { return busy() };
     let (session, id) = shop.ledger.books().people.welcome();
     for (told, product) in told.zip(looked) {
-        told.send(events::product_viewed(&id, product, Timestamp::now() - A_WHILE));
+        told.send(events::product_viewed(&id, product, Timestamp::now() - LOOKED));
     }
     (remember(&*shop, &headers, session), Redirect::to("/")).into_response()
 }

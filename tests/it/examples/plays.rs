@@ -160,7 +160,8 @@ async fn a_cart_that_was_left_is_paid_in_the_chat() {
     let mut stage = Stage::of("shop").await;
     stage.press("/play/cart").await;
     let mut chat = stage.chat().await;
-    let id = waiting(&mut chat).await;
+    let (id, said) = opening(&mut chat).await;
+    assert!(said.contains("Storm lantern, 89.5 EUR"), "{said}");
     chat.choose(&id, "Pay it now").await;
     let told = chat.hears().await;
     assert!(told.contains("comes to 89.5 EUR"), "{told}");
@@ -177,7 +178,7 @@ async fn who_looked_at_three_things_finds_one_and_has_it_in_the_cart() {
     let mut stage = Stage::of("shop").await;
     stage.press("/play/looks").await;
     let mut chat = stage.chat().await;
-    let id = waiting(&mut chat).await;
+    let (id, _) = opening(&mut chat).await;
     chat.say(&id, "something for the kitchen").await;
     chat.hears().await;
     let asked = choose_and_confirm(&mut chat, &id, "harbour-kettle").await;
@@ -186,17 +187,6 @@ async fn who_looked_at_three_things_finds_one_and_has_it_in_the_cart() {
     assert_eq!(stage.goal(&id).await["outcome"]["value"], 64.0);
     assert_eq!(stage.api("/cart").await["words"], "Harbour kettle");
     stage.close().await;
-}
-
-/// The conversation that is there, or opens in a moment: the press came before the socket.
-async fn waiting(chat: &mut crate::journeys::chat::Chat) -> String {
-    let there = chat.welcome["conversations"][0]["id"].as_str().map(str::to_owned);
-    let id = match there {
-        Some(id) => id,
-        None => chat.opened().await,
-    };
-    chat.seen(&id, 1).await;
-    id
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
