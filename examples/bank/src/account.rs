@@ -189,7 +189,11 @@ pub fn euros(cents: u32) -> f64 {
 #[must_use]
 pub fn words(cents: i64) -> String {
     let sign = if cents < 0 { "−" } else { "" };
-    format!("{sign}€{}.{:02}", cents.abs() / 100, cents.abs() % 100)
+    let (euros, cents) = (cents.abs() / 100, cents.abs() % 100);
+    match (euros / 1_000, euros % 1_000) {
+        (0, euros) => format!("{sign}€{euros}.{cents:02}"),
+        (thousands, euros) => format!("{sign}€{thousands},{euros:03}.{cents:02}"),
+    }
 }
 
 /// When an adviser has time.
@@ -217,5 +221,6 @@ mod tests {
         let became: Vec<Status> = account.payments.iter().map(|payment| payment.status).collect();
         assert_eq!(became, [Status::Confirmed, Status::Disputed, Status::Booked]);
         assert_eq!(words(-74_205), "−€742.05");
+        assert_eq!(words(2_262_050), "€22,620.50");
     }
 }

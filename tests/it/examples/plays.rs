@@ -9,7 +9,7 @@ async fn a_crew_whose_logins_fall_for_three_weeks_is_asked_why_and_books_a_call(
     stage.press("/play/logins").await;
     stage.shows("/", "Logins by week: 6 7 6 6 2 1 1").await;
     let (id, said) = opening(&mut chat).await;
-    assert!(said.contains("1 logins and 1 reports last week, where 6 and 4 were usual"), "{said}");
+    assert!(said.contains("Logins last week: 1, usual: 6. Reports: 1, usual: 4."), "{said}");
 
     chat.choose(&id, "No time for it").await;
     assert!(chat.hears().await.contains("fifteen minutes"));
@@ -35,7 +35,7 @@ async fn a_crew_that_opens_no_report_any_more_is_asked_though_it_comes_as_ever()
     stage.press("/play/reports").await;
     stage.shows("/", "Reports opened: 5 6 5 5 1 1 1").await;
     let (id, said) = opening(&mut chat).await;
-    assert!(said.contains("6 logins and 1 reports last week, where 6 and 5 were usual"), "{said}");
+    assert!(said.contains("Logins last week: 6, usual: 6. Reports: 1, usual: 5."), "{said}");
     chat.choose(&id, "It is hard to use").await;
     assert!(chat.hears().await.contains("A plan in ten minutes"));
     stage.close().await;

@@ -83,6 +83,28 @@ impl Stage {
         request.send().await.unwrap().json().await.unwrap()
     }
 
+    /// The slots that the company offers this customer there.
+    pub async fn slots(&self, path: &str) -> Vec<String> {
+        let slots = self.api(path).await;
+        slots.as_array().unwrap().iter().map(|slot| slot["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// A write at the company's own API, as Beckon makes it.
+    pub async fn write(&self, path: &str, key: &str, body: Value) -> (u16, Value) {
+        let url = format!("{}/api/customers/{}{path}", self.playing.company, self.customer);
+        let request = self.http.post(url).bearer_auth(&self.playing.api_token).header("idempotency-key", key);
+        let answer = request.json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// How the company's own API answers a customer's path: with the token, and without it.
+    pub async fn doors(&self, customer: &str, path: &str) -> (u16, u16) {
+        let url = format!("{}/api/customers/{customer}{path}", self.playing.company);
+        let with = self.http.get(&url).bearer_auth(&self.playing.api_token).send().await.unwrap();
+        let without = self.http.get(&url).send().await.unwrap();
+        (with.status().as_u16(), without.status().as_u16())
+    }
+
     /// Waits until a conversation has come to its goal; answers it.
     pub async fn goal(&self, conversation: &str) -> Value {
         let url = format!("{}/v1/conversations/{conversation}", self.playing.beckon);
