@@ -108,6 +108,11 @@ impl<'a> Draft<'a> {
         if holder {
             conversation.holder_n = conversation.n;
         }
+        match (&kind, by) {
+            (Kind::Message { .. } | Kind::Confirmed { .. }, By::Customer) => conversation.wordless = true,
+            (Kind::Message { .. } | Kind::Confirm { .. }, _) => conversation.wordless = false,
+            _ => {}
+        }
         let (n, seq) = (conversation.n, conversation.seq);
         let entry = Entry {
             n,
@@ -145,8 +150,12 @@ impl<'a> Draft<'a> {
         self.state.timers.iter().find(|(_, c, kind)| *c == id && *kind == timer).map(|(at, _, _)| *at)
     }
 
-    /// Adds an effect.
+    /// Adds an effect, in place of one of its key. Overdue timers may begin a turn and end it before their input begins
+    /// one, and a turn is named by its input: the later one is wanted.
     pub fn effect(&mut self, effect: Effect) {
+        let key = effect.key();
+        self.out.effects.retain(|other| other.key() != key);
+        self.out.cancelled.retain(|cancelled| *cancelled != key);
         self.out.effects.push(effect);
     }
 

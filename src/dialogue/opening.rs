@@ -119,6 +119,7 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         counters: Counters::default(),
         rated: None,
         unanswered: false,
+        wordless: false,
         unattended: false,
         queued_at: None,
     }

@@ -50,10 +50,11 @@ fn leave_waiting(draft: &mut Draft<'_>, id: ConversationId) {
     }
 }
 
-/// Hands the conversation back. The assistant speaks only if the customer spoke last.
+/// Hands the conversation back. The assistant speaks only if the customer spoke last: also where it handed over without
+/// a word, and the person had none either.
 pub fn release(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, note: Option<&str>) {
     let Some(conversation) = held_by(draft, id, operator) else { return };
-    let unanswered = conversation.unanswered;
+    let owes_words = conversation.unanswered || conversation.wordless;
     // It can always be handed back; a note is words.
     if let Some(note) = note.filter(|note| !note.is_empty() && room::for_acts(draft, id)) {
         draft.entry(id, By::Operator, Kind::Note { text: note.to_owned(), name: operator.name.clone() });
@@ -61,7 +62,7 @@ pub fn release(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, n
     handoff::to_assistant(draft, id);
     let seq = draft.conversation(id).map_or(0, |c| c.seq);
     draft.answer(None, Some(id), Reply::Done { seq });
-    if unanswered {
+    if owes_words {
         turn::start(draft, id);
     }
 }

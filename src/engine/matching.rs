@@ -62,6 +62,9 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
         let no = No::of(Verdict::NotMatched, "a later event began the wait anew");
         draft.out.verdicts.push(judged(replaced, &playbook, no, None));
     }
+    for (playbook, begun, no) in findings.begun {
+        draft.out.verdicts.push(judged(begun, &playbook, no, None));
+    }
     for ended in findings.ended {
         take_back(draft, ended, event, id);
     }

@@ -74,6 +74,9 @@ pub struct Conversation {
     /// The customer spoke last, so somebody owes an answer.
     #[serde(default)]
     pub unanswered: bool,
+    /// No words followed the customer's last ones. A turn may end without any, by handing over.
+    #[serde(default)]
+    pub wordless: bool,
     /// Somebody was asked for and nobody came: it stays listed for operators.
     #[serde(default)]
     pub unattended: bool,

@@ -23,6 +23,9 @@ pub const MAX_WAKES: usize = 32;
 /// How many bytes of events may wait for one customer at once.
 pub const MAX_KEPT: usize = 16 * 1024;
 
+/// How many events are remembered that would have begun a wait where another waited already.
+pub const MAX_STARTS: usize = 16;
+
 /// How many events of a burst are kept whole.
 pub const MAX_BURST: usize = 20;
 
@@ -53,8 +56,15 @@ pub enum Memory {
     Values(Vec<(Ms, f64)>),
     /// Steps of a sequence by time, in its order: which ones an event may be, as bits.
     Steps(Vec<(Ms, u32)>),
-    /// When what is waited for came last.
-    Came(Ms),
+    /// When what is waited for came last, and what began to wait for it.
+    Awaited {
+        /// When it came last.
+        came: Option<Ms>,
+        /// What began to wait since, in order of time, as far back as an event may still be late. Kept where the first
+        /// one counts: should what is waited for turn out to have come between two of them, the next one counts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        starts: Vec<Start>,
+    },
     /// Periods that were not empty, by their beginning.
     Periods {
         /// The beginning of the first one ever.
@@ -66,12 +76,32 @@ pub enum Memory {
     },
 }
 
+/// An event that began to wait, or would have, had none waited already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Its time.
+    #[serde(rename = "t")]
+    pub at: Ms,
+    /// The event, where no wait of its own began with it.
+    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<Kept>,
+}
+
 impl Memory {
+    /// The events that are kept in it whole.
+    pub fn kept(&self) -> impl Iterator<Item = &Kept> {
+        let starts: &[Start] = match self {
+            Memory::Awaited { starts, .. } => starts,
+            _ => &[],
+        };
+        starts.iter().filter_map(|start| start.event.as_ref())
+    }
+
     fn numbers(&self) -> usize {
         match self {
             Memory::Values(values) => values.len(),
             Memory::Steps(steps) => steps.len(),
-            Memory::Came(_) => 1,
+            Memory::Awaited { starts, .. } => 1 + starts.len(),
             Memory::Periods { values, .. } => values.len() + 2,
         }
     }
@@ -86,6 +116,11 @@ impl Memories {
     /// What a condition remembers of a key.
     pub fn get(&self, condition: &str, key: &str) -> Option<&Memory> {
         self.0.get(condition)?.get(key).map(|remembered| &remembered.memory)
+    }
+
+    /// All events that are kept whole.
+    pub fn kept(&self) -> impl Iterator<Item = &Kept> {
+        self.0.values().flat_map(BTreeMap::values).flat_map(|held| held.memory.kept())
     }
 
     /// Remembers something in place of what was there; what is over the bounds goes, the oldest first.

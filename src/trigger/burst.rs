@@ -18,7 +18,8 @@ pub fn has_room(state: &State, event: &Event) -> bool {
     state.wakes.len() < MAX_WAKES && kept.sum::<usize>() + size(event) <= MAX_KEPT
 }
 
-fn size(event: &Event) -> usize {
+/// How much of the room for them an event takes, in bytes.
+pub(super) fn size(event: &Event) -> usize {
     serde_json::to_vec(event).map_or(usize::MAX / 2, |bytes| bytes.len())
 }
 

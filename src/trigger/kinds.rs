@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::absence::{self, Begun, Whose};
+use super::absence::{self, Begun, Heard, Whose};
 use super::measure::{self, Seen};
 use super::sense::{Asked, No, Sensing, ask, failed, holds_at, key, values_of};
 use super::{burst, change, sequence};
@@ -88,7 +88,8 @@ impl Sensing<'_> {
     }
 
     /// What was waited for ends waits; what begins one begins it.
-    pub(super) fn absence(&mut self, trigger: &Trigger, absence: &Absence, at: Ms) -> No {
+    pub(super) fn absence(&mut self, trigger: &Trigger, absence: &Absence, at: Ms, lateness: Millis) -> No {
+        let heard = Heard { at, now: self.now, horizon: Ms(self.now.0.saturating_sub(lateness.0)) };
         let mut told = No::of(Verdict::NotMatched, "it was counted");
         let playbook = Arc::clone(self.playbook);
         if absence.of == self.event.kind {
@@ -97,7 +98,7 @@ impl Sensing<'_> {
                 Err(no) => return no,
             };
             let whose = Whose { playbook: &playbook.name, trigger: &trigger.id, key: &key };
-            let ended = absence::end(self.state, whose, at, self.now);
+            let ended = absence::end(self.state, absence, whose, heard);
             self.findings.remembered = true;
             let reason = match (ended.wakes.len(), ended.conversations.len()) {
                 (0, 0) => "nothing waited for its absence",
@@ -105,6 +106,10 @@ impl Sensing<'_> {
                 _ => "it came after all: what was opened for its absence is taken back, or told",
             };
             told = No::of(Verdict::NotMatched, reason);
+            if let Some((id, begun)) = &ended.next {
+                let no = self.begun(absence, begun.clone());
+                self.findings.begun.push((playbook.name.clone(), *id, no));
+            }
             self.findings.ended.push(ended);
         }
         if absence.after.event == self.event.kind {
@@ -117,24 +122,32 @@ impl Sensing<'_> {
             }
             let whose = Whose { playbook: &playbook.name, trigger: &trigger.id, key: &key };
             let kept = self.kept();
-            told = match absence::begin(self.state, absence, whose, at, kept) {
-                Begun::Waits(until, replaced) => {
-                    self.findings.remembered = true;
-                    self.findings.replaced.extend(replaced.into_iter().map(|id| (playbook.name.clone(), id)));
-                    let reason = format!("it waits for the absence of {}", absence.of);
-                    No::with(Verdict::Pending, reason, json!({ "until": until.to_string() }))
-                }
-                Begun::Came(came) => {
-                    let values = json!({ "came": came.to_string() });
-                    No::with(Verdict::NotMatched, format!("{} has come", absence.of), values)
-                }
-                Begun::UnderWay(until) => {
-                    let values = json!({ "until": until.to_string() });
-                    No::with(Verdict::NotMatched, "a wait from another event is under way", values)
-                }
-            };
+            let begun = absence::begin(self.state, absence, whose, heard, kept);
+            self.findings.remembered |= absence.from_first;
+            told = self.begun(absence, begun);
         }
         told
+    }
+
+    /// What is told of an event that begins a wait, or would have.
+    fn begun(&mut self, absence: &Absence, begun: Begun) -> No {
+        match begun {
+            Begun::Waits(until, replaced) => {
+                self.findings.remembered = true;
+                let name = &self.playbook.name;
+                self.findings.replaced.extend(replaced.into_iter().map(|id| (name.clone(), id)));
+                let reason = format!("it waits for the absence of {}", absence.of);
+                No::with(Verdict::Pending, reason, json!({ "until": until.to_string() }))
+            }
+            Begun::Came(came) => {
+                let values = json!({ "came": came.to_string() });
+                No::with(Verdict::NotMatched, format!("{} has come", absence.of), values)
+            }
+            Begun::UnderWay(until) => {
+                let values = json!({ "until": until.to_string() });
+                No::with(Verdict::NotMatched, "a wait from another event is under way", values)
+            }
+        }
     }
 
     pub(super) fn change(&mut self, trigger: &Trigger, change: &Change, at: Ms, lateness: Millis) -> No {
@@ -198,7 +211,7 @@ impl Sensing<'_> {
         let empty = match &memory {
             Memory::Values(values) => values.is_empty(),
             Memory::Steps(steps) => steps.is_empty(),
-            Memory::Came(_) | Memory::Periods { .. } => false,
+            Memory::Awaited { .. } | Memory::Periods { .. } => false,
         };
         if empty {
             self.state.memories.forget(condition, key);

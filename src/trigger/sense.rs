@@ -97,6 +97,8 @@ pub struct Findings {
     pub ended: Vec<Ended>,
     /// Events whose wait another took over, with their playbook.
     pub replaced: Vec<(String, EventId)>,
+    /// Events with which a wait begins after all, with their playbook and what is told of them.
+    pub begun: Vec<(String, EventId, No)>,
     /// Whether what is remembered changed.
     pub remembered: bool,
     /// How many more playbooks hear the type, none of which the event's fields can fire.
@@ -281,7 +283,7 @@ impl Sensing<'_> {
                 }
                 Ok(key)
             }
-            Moment::Absence(absence) => Err(self.absence(trigger, absence, at)),
+            Moment::Absence(absence) => Err(self.absence(trigger, absence, at, lateness)),
             Moment::Change(change) => Err(self.change(trigger, change, at, lateness)),
         }
     }

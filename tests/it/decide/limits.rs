@@ -1,5 +1,7 @@
 //! What is counted since the assistant holds, and when that leads to a person.
 
+use beckon::model::input::HandoffRequest;
+
 use super::*;
 
 fn confirm(approve: bool) -> Body {
@@ -61,6 +63,40 @@ fn at_its_limit_of_turns_or_tokens_the_assistant_asks_for_a_person_and_is_counte
         assert_eq!(json!(conversation(back).holder.kind()), "assistant");
         assert_eq!((conversation(back).counters.turns, conversation(back).counters.tokens), (1, 0), "anew");
         assert!(effects(back).iter().any(|effect| effect.starts_with("generate ")), "the customer spoke last");
+    }
+}
+
+#[test]
+fn words_that_neither_the_assistant_nor_a_person_answered_are_answered_when_handed_back() {
+    let handoff = Some(HandoffRequest { reason: "angry".to_owned(), summary: String::new() });
+    let silent = Generation { handoff, ..Generation::default() };
+    let answer = || Body::OperatorSaid {
+        conversation: c(),
+        operator: Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() },
+        client_id: "ana-said-00000001".to_owned(),
+        text: "I am here.".to_owned(),
+    };
+    for (name, generation, said_by_ana, answered) in [
+        ("nobody spoke", silent.clone(), false, true),
+        ("the assistant did", Generation { text: "A person will come.".to_owned(), ..silent.clone() }, false, false),
+        ("the person did", silent, true, false),
+    ] {
+        let catalogs = catalogs();
+        let queued = then(
+            &catalogs,
+            played_by(&catalogs, &walk()[..3]),
+            4,
+            vec![said("said-00000000001", "I want a person"), generated(4, 1, generation)],
+        );
+        let queued = queued.last().unwrap().clone();
+        let mut acts = vec![claim(conversation(&queued).holder_n)];
+        acts.extend(said_by_ana.then(answer));
+        acts.push(release());
+        let back = then(&catalogs, queued, 6, acts);
+        let back = back.last().unwrap();
+        assert_eq!(json!(conversation(back).holder.kind()), "assistant", "{name}");
+        let turn = effects(back).iter().any(|effect| effect.starts_with("generate "));
+        assert_eq!(turn, answered, "{name}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Turns: when they end, what they leave on screens, and what the assistant may do in one answer.
 
+use beckon::model::decision::generate_key;
 use beckon::model::input::{HandoffRequest, Settled};
 
 use super::*;
@@ -51,6 +52,30 @@ fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen
     }
     let step = decide(asked().state, &input(p(5), generated(4, 1, calls("shop.list_cards", json!({})))), &catalogs());
     assert_eq!(step.dropped, [], "the turn goes on, and a higher `try` clears");
+}
+
+#[test]
+fn a_turn_that_overdue_timers_begin_and_end_does_not_take_the_one_of_their_input_with_it() {
+    let catalogs = catalogs();
+    let queued = then(
+        &catalogs,
+        played_by(&catalogs, &walk()[..4]),
+        5,
+        vec![no_answer(4, 1, 1), said("said-00000000001", "anybody?")],
+    );
+    // An hour without an owner: nobody came, a turn began and had its time, nobody came again. Then she writes.
+    let late = Pos { ms: p(6).ms + 3_600_000, n: 0 };
+    let back = decide(queued[1].state.clone(), &input(late, said("said-00000000002", "hello?")), &catalogs);
+    let told = entries(&back);
+    assert_eq!(told.iter().filter(|entry| entry.ends_with(" handoff")).count(), 1, "{told:?}");
+    assert!(told.last().unwrap().ends_with(" message"), "{told:?}");
+    let turn = conversation(&back).turn.as_ref().unwrap();
+    assert_eq!((turn.id, turn.generating), (late, true));
+    let wanted = format!("generate {}", generate_key(c(), late, 1)).replace(&c().to_string(), "c");
+    let generates: Vec<String> = effects(&back).into_iter().filter(|effect| effect.starts_with("generate ")).collect();
+    assert_eq!(generates.len(), 1, "{generates:?}");
+    assert!(generates[0].starts_with(&wanted), "{generates:?} {wanted}");
+    assert_eq!(back.cancelled, [] as [String; 0]);
 }
 
 #[test]

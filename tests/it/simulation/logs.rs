@@ -7,6 +7,7 @@ use beckon::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind};
 use beckon::model::ids::{ActorId, CallId, ConversationId};
 use beckon::model::input::Body;
 use beckon::model::time::Ms;
+use serde_json::json;
 
 use super::oracle::{Inputs, Line};
 use super::outside::Api;
@@ -230,7 +231,9 @@ fn somebody_answers(id: ConversationId, conversation: &Told, wrong: &mut Vec<Str
         && conversation.closed.is_none()
         && holder == HolderKind::Assistant
     {
-        wrong.push(format!("{id}: nobody answers entry {n}"));
+        let from = conversation.entries.iter().filter(|entry| entry.n >= n.saturating_sub(3));
+        let from: Vec<String> = from.map(|e| format!("{} {:?} {}", e.n, e.by, json!(e.kind))).collect();
+        wrong.push(format!("{id}: nobody answers entry {n}:\n    {}", from.join("\n    ")));
     }
 }
 

@@ -76,6 +76,39 @@ fn each_event_begins_the_wait_anew_unless_the_first_one_counts() {
 }
 
 #[test]
+fn what_came_between_two_first_events_ends_the_wait_of_the_one_before_it_and_not_of_the_one_after() {
+    let first = CART.replace("within: 30m", "within: 30m, from: first");
+    for arrives in [12 * MINUTE, T + 2 * MINUTE] {
+        let mut play = Play::new(&[&playbook("p", &first, "")]);
+        let begun = play.event(0, "cart.updated", cart("a"));
+        let under_way = play.event(10 * MINUTE, "cart.updated", cart("a"));
+        let later = play.event(11 * MINUTE, "cart.updated", cart("a"));
+        assert_eq!(play.verdict(under_way), "p not_matched");
+        play.ticks(arrives);
+        play.late(arrives, 9 * MINUTE, "order.completed", cart("a"));
+        assert_eq!((play.verdict(begun).as_str(), play.verdict(under_way).as_str()), ("p withdrawn", "p pending"));
+        play.ticks(10 * MINUTE + T + 1);
+        assert_eq!((play.verdict(under_way).as_str(), play.verdict(later).as_str()), ("p waiting", "p not_matched"));
+    }
+}
+
+#[test]
+fn of_many_first_events_the_latest_are_remembered_as_far_as_there_is_room() {
+    let first = CART.replace("within: 30m", "within: 30m, from: first");
+    let mut play = Play::new(&[&playbook("p", &first, "")]);
+    let filled = json!({ "cart_id": "a", "note": "x".repeat(2_000) });
+    for minute in 0..29 {
+        play.event(minute * MINUTE, "cart.updated", filled.clone());
+    }
+    assert!(play.state.encode().len() < 24 * 1024, "{}", play.state.encode().len());
+    play.late(29 * MINUTE, 20 * MINUTE + 1, "order.completed", cart("a"));
+    play.ticks(21 * MINUTE + T);
+    assert_eq!(play.openings(), 0);
+    play.ticks(21 * MINUTE + T + 1);
+    assert_eq!(play.openings(), 1, "the first after it");
+}
+
+#[test]
 fn carts_are_told_apart() {
     let mut play = play();
     let (a, b) = (play.event(0, "cart.updated", cart("a")), play.event(1, "cart.updated", cart("b")));
