@@ -10,10 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use beckon_example_site::{Example, Settings};
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use url::Url;
 
+use super::given;
 use super::operator::fresh_secret;
 use super::serve::{listed, log, recorder, stopped};
 use crate::app::{self, Running, Setup, Workspace};
@@ -38,8 +40,8 @@ const OPERATOR: &str = "operator@beckon.example";
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
     /// An OpenAI-compatible server, such as http://127.0.0.1:11434/v1; without it the playbook's script speaks
-    #[arg(long, value_name = "URL")]
-    pub model: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = given::model)]
+    pub model: Option<Url>,
     /// The model's name there
     #[arg(long, default_value = "default", requires = "model")]
     pub model_name: String,
@@ -47,13 +49,13 @@ pub struct Demo {
     #[arg(long, env = "BECKON_MODEL_KEY", hide_env_values = true)]
     pub model_key: Option<String>,
     /// Which example: shop, saas, bank or logistics; or the folder of a workspace for one of them, whose files are watched
-    #[arg(long, value_name = "NAME|DIR", default_value = "shop")]
+    #[arg(long, value_name = "NAME|DIR", default_value = "shop", value_parser = named)]
     pub workspace: PathBuf,
     /// Where Beckon listens; another free port is taken where this one is not free
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = given::listen)]
     pub listen: SocketAddr,
     /// Where the example listens; another free port is taken where this one is not free
-    #[arg(long, alias = "shop-listen", default_value = "127.0.0.1:8090")]
+    #[arg(long, alias = "shop-listen", default_value = "127.0.0.1:8090", value_parser = given::listen)]
     pub example_listen: SocketAddr,
     /// Keep the data in this folder; without it they are thrown away at the end
     #[arg(long)]
@@ -98,6 +100,11 @@ pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
     let playing = begin(demo, watch).await?;
     println!("{:<10} {}/   {}", playing.example.name, playing.company, playing.example.hint);
     println!("dashboard  {}/operator/   e-mail {OPERATOR}   password {}", playing.beckon, playing.password.reveal());
+    if let Some(url) = &demo.model
+        && !answers(url).await
+    {
+        println!("model      nobody answers at {url}: until a server does, the playbook's script speaks");
+    }
     println!(
         "stop       Ctrl-C{}",
         if playing.data.kept { "" } else { "; all data of this demo are thrown away then" }
@@ -137,7 +144,7 @@ pub async fn begin(demo: &Demo, watch: Watch) -> anyhow::Result<Playing> {
     config.engine.data = data.folder.clone();
     config.models.extend(demo.model.as_ref().map(|url| crate::llm::Settings {
         name: demo.model_name.clone(),
-        url: url.clone(),
+        url: url.to_string(),
         model: demo.model_name.clone(),
         api_key: demo.model_key.clone().map(Secret::new),
         first_token: Duration::from_secs(10),
@@ -187,6 +194,15 @@ impl Playing {
     }
 }
 
+/// Whether somebody listens where the model should be.
+async fn answers(model: &Url) -> bool {
+    let (Some(host), Some(port)) = (model.host_str(), model.port_or_known_default()) else { return false };
+    // An IPv6 address stands in brackets in a URL only.
+    let host = host.trim_matches(['[', ']']);
+    let connected = tokio::time::timeout(Duration::from_secs(2), TcpStream::connect((host, port))).await;
+    connected.is_ok_and(|connected| connected.is_ok())
+}
+
 /// Listens there, or at another free port of the same address.
 async fn bind(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
     match TcpListener::bind(wanted).await {
@@ -198,6 +214,18 @@ async fn bind(wanted: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
+fn names() -> String {
+    EXAMPLES.map(|example| example.name).join(", ")
+}
+
+/// The name of an example, or a folder that is there.
+fn named(text: &str) -> Result<PathBuf, String> {
+    if EXAMPLES.iter().any(|example| example.name == text) {
+        return Ok(PathBuf::from(text));
+    }
+    given::folder(text).map_err(|why| format!("{why}, and the examples are {}", names()))
+}
+
 /// The example that is played, its workspace and its `beckon.toml`: from inside the binary where an example is named, else
 /// of a folder, which says by its `[adapter.NAME]` for which example it is.
 fn chosen(named: &Path) -> anyhow::Result<(Example, Workspace, String)> {
@@ -207,7 +235,7 @@ fn chosen(named: &Path) -> anyhow::Result<(Example, Workspace, String)> {
         let file = files.get(config::FILE).cloned().unwrap_or_default();
         return Ok((example, Workspace::Files(files), String::from_utf8(file)?));
     }
-    let names = EXAMPLES.map(|example| example.name).join(", ");
+    let names = names();
     let path = named.join(config::FILE);
     let file = std::fs::read_to_string(&path)
         .with_context(|| format!("{} cannot be read: name a folder with it, or one of {names}", path.display()))?;

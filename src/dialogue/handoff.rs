@@ -6,6 +6,7 @@ use super::calls;
 use super::draft::Draft;
 use super::turn;
 use super::words::fill;
+use crate::model::catalog::AWAY;
 use crate::model::conversation::{Conversation, Counters, Holder, Phase};
 use crate::model::customer::Timer;
 use crate::model::decision::{Effect, Notice};
@@ -76,7 +77,7 @@ pub fn missed(draft: &mut Draft<'_>, id: ConversationId) {
         return;
     }
     let values = words_values(draft, id);
-    let text = fill(&catalog, &playbook.handoff.away, &values).unwrap_or_else(|_| playbook.handoff.away.source.clone());
+    let text = fill(&catalog, &playbook.handoff.away, &values).unwrap_or_else(|_| AWAY.text.to_owned());
     let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
     draft.entry(id, By::Assistant, kind);
     let unanswered = draft.conversation(id).is_some_and(|c| c.unanswered);

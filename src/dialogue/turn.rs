@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::handoff;
 use super::room;
 use super::words::fill;
+use crate::model::catalog::FALLBACK;
 use crate::model::conversation::{Holder, Phase, Turn};
 use crate::model::customer::Timer;
 use crate::model::decision::{Effect, Ignored, generate_key};
@@ -314,7 +315,7 @@ pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: 
     cancel(draft, id);
     if let Some((catalog, playbook)) = draft.playbook(id) {
         let values = super::handoff::words_values(draft, id);
-        let text = fill(&catalog, &playbook.fallback, &values).unwrap_or_else(|_| playbook.fallback.source.clone());
+        let text = fill(&catalog, &playbook.fallback, &values).unwrap_or_else(|_| FALLBACK.text.to_owned());
         let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
         draft.entry(id, By::Assistant, kind);
     }

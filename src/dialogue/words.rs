@@ -25,8 +25,36 @@ pub fn fill(catalog: &Catalog, template: &Template, values: &Map<String, Value>)
     for (name, value) in values {
         context.insert(name.clone(), value);
     }
-    let text = catalog.templates.render(&template.name, &context).map_err(|problem| problem.to_string())?;
-    Ok(cut(text.trim()))
+    let mut said = Said::default();
+    match catalog.templates.render_to(&template.name, &context, &mut said) {
+        // What was written until then is cut like any other text.
+        Err(_) if said.full => {}
+        other => other.map_err(|problem| problem.to_string())?,
+    }
+    Ok(cut(String::from_utf8_lossy(&said.bytes).trim()))
+}
+
+/// What a template writes, as far as it can be said: loops over a sender's lists write no more into memory than that.
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // Blanks at the ends do not count: they are trimmed.
+        self.full = self.bytes.len() > 2 * MAX_TEXT;
+        if self.full {
+            return Err(std::io::Error::other("more than can be said"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Cuts a text to [`MAX_TEXT`] at a character's end.
