@@ -35,7 +35,7 @@ pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
 
 /// The same, as far as it can be read.
 pub fn find_workspace(dir: &Path) -> Found {
-    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"])
+    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"], &[CONTACT_FILE])
 }
 
 /// Reads `tests/`: the scenarios of a workspace, which are no part of its catalog.
@@ -48,7 +48,7 @@ pub fn read_scenarios(dir: &Path) -> Result<Files, Vec<Mistake>> {
 
 /// The same, as far as they can be read.
 pub fn find_scenarios(dir: &Path) -> Found {
-    read_folders(dir, &["tests"])
+    read_folders(dir, &["tests"], &[])
 }
 
 /// What was read of a folder, and what could not be: one bad file hides no mistake of another.
@@ -82,7 +82,7 @@ impl Found {
     }
 }
 
-fn read_folders(dir: &Path, folders: &[&str]) -> Found {
+fn read_folders(dir: &Path, folders: &[&str], files: &[&str]) -> Found {
     let nothing = |why: String| {
         let mistakes = vec![Mistake::whole(&dir.display().to_string(), why)];
         Found { files: Files::new(), mistakes }
@@ -99,9 +99,11 @@ fn read_folders(dir: &Path, folders: &[&str]) -> Found {
             walk.folder(&path, folder, 1);
         }
     }
-    let contact = dir.join(CONTACT_FILE);
-    if contact.symlink_metadata().is_ok() {
-        walk.file(&contact, CONTACT_FILE);
+    for file in files {
+        let path = dir.join(file);
+        if path.symlink_metadata().is_ok() {
+            walk.file(&path, file);
+        }
     }
     Found { files: walk.files, mistakes: walk.mistakes }
 }

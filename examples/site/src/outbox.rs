@@ -1,5 +1,5 @@
 //! Tells Beckon what happened: CloudEvents, one after the other, each sent again under its own id until Beckon
-//! has taken it. Bounded: while it is full the shop takes no payment, so that no event is ever left out.
+//! has taken it. Bounded: who cannot reserve a place does not let happen what there would be to tell.
 
 use std::time::Duration;
 
@@ -8,19 +8,17 @@ use rand::RngExt;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::customer::random;
-use crate::money;
-use crate::order::Order;
+use crate::people::random;
 
 /// How many events may wait for Beckon.
 const WAITING: usize = 1_024;
 /// The first pause before an event is sent again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest the shop waits because Beckon said so.
+/// The longest that is waited because Beckon said so.
 const LONGEST_ASKED: Duration = Duration::from_secs(30);
 
 /// Where events are handed in.
@@ -41,34 +39,22 @@ pub struct Event {
 }
 
 impl Event {
-    /// A card was declined; `attempt` counts from 1.
+    /// What happened to a customer just now.
     #[must_use]
-    pub fn payment_failed(customer: &str, order: &Order, attempt: u32) -> Self {
-        let data = json!({
-            "order_id": order.id, "number": order.number, "attempt": attempt,
-            "total": money::euros(order.cents()), "currency": money::CURRENCY, "reason": "card_declined",
-        });
-        Self::now("checkout.payment_failed", customer, data)
+    pub fn now(source: &'static str, kind: &'static str, customer: &str, data: Value) -> Self {
+        Self::at(Timestamp::now(), source, kind, customer, data)
     }
 
-    /// An order was paid.
+    /// What happened to a customer at some time.
     #[must_use]
-    pub fn completed(customer: &str, order: &Order) -> Self {
-        let data = json!({
-            "order_id": order.id, "number": order.number,
-            "total": money::euros(order.cents()), "currency": money::CURRENCY,
-        });
-        Self::now("checkout.completed", customer, data)
-    }
-
-    fn now(kind: &'static str, customer: &str, data: Value) -> Self {
+    pub fn at(time: Timestamp, source: &'static str, kind: &'static str, customer: &str, data: Value) -> Self {
         Self {
             specversion: "1.0",
             id: random(24),
-            source: "shop",
+            source,
             kind,
             subject: customer.to_owned(),
-            time: Timestamp::now().to_string(),
+            time: time.to_string(),
             datacontenttype: "application/json",
             data,
         }

@@ -9,7 +9,7 @@
       const { customer, name, token } = await answer.json();
       window.Beckon("identify", customer, { name }, { token });
     } catch {
-      // The shop is away: Beckon asks again when it next needs a token.
+      // The company is away: Beckon asks again when it next needs a token.
     }
   });
 

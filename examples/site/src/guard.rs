@@ -1,4 +1,4 @@
-//! The headers on every answer. The policy is as strict as a shop's can be: Beckon's widget has to live with it.
+//! The headers on every answer. The policy is as strict as a company's can be: Beckon's widget has to live with it.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, InvalidHeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -25,7 +25,7 @@ pub fn seal(policy: &HeaderValue, mut answer: Response) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // Pages carry a token, and the API what somebody bought.
+    // Pages carry a token, and the API what somebody bought or owns.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     answer
 }
