@@ -19,6 +19,7 @@ fn input(partition: u16, key: u128) -> NewInput {
         // Spread like a hash.
         dedupe: Some(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()),
         bounded: true,
+        guest: false,
     }
 }
 

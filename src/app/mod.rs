@@ -326,8 +326,13 @@ fn notifier(setup: &Setup, clock: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<
 
 /// What a 202 survives, in a sentence.
 fn told(survives: &store::Survives) -> String {
+    let primary = match survives.primary_lost {
+        // One that has no replicas has no primary to lose either.
+        "-" => String::new(),
+        survives => format!(", a lost primary with {survives}"),
+    };
     format!(
-        "store {} ({}): a 202 survives a killed process with {}, a lost machine with {}, a lost primary with {}",
-        survives.store, survives.setting, survives.process_killed, survives.machine_lost, survives.primary_lost
+        "store {} ({}): a 202 survives a killed process with {}, a lost machine with {}{primary}",
+        survives.store, survives.setting, survives.process_killed, survives.machine_lost
     )
 }

@@ -71,6 +71,21 @@ pub fn listed(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
+/// Logs each mistake: they are the company's own files, and who reads the log has to mend them.
+fn tell(mistakes: &[Mistake]) {
+    for mistake in mistakes {
+        tracing::error!(
+            file = mistake.file,
+            line = mistake.line,
+            column = mistake.column,
+            help = mistake.suggestion,
+            "{}",
+            mistake.message
+        );
+    }
+    tracing::error!(mistakes = mistakes.len(), "the workspace has mistakes; the last good catalog stays in force");
+}
+
 /// A fingerprint of the files that were looked at last.
 pub struct Seen(Option<String>);
 
@@ -93,11 +108,7 @@ pub async fn put_in_force(
             if in_force.revision == 0 {
                 bail!("the workspace has mistakes:\n\n{}", listed(&mistakes));
             }
-            tracing::error!(
-                mistakes = mistakes.len(),
-                "the workspace has mistakes; the last good catalog stays in force"
-            );
-            eprintln!("{}", listed(&mistakes));
+            tell(&mistakes);
             Ok((in_force, seen))
         }
     }
@@ -159,8 +170,7 @@ pub async fn watch(
             },
             Err(mistakes) => {
                 seen = Some(hash);
-                tracing::error!(mistakes = mistakes.len(), "the workspace has mistakes; the last good catalog stays");
-                eprintln!("{}", listed(&mistakes));
+                tell(&mistakes);
             }
         }
     }

@@ -25,6 +25,8 @@ pub struct Adapters {
     pub broken: BTreeSet<String>,
     /// Adapters of which not even the operations are known.
     pub unreadable: BTreeSet<String>,
+    /// Whether a file of an adapter could not even be read: then any adapter may be in it.
+    pub missed: bool,
 }
 
 impl Adapters {
@@ -54,7 +56,7 @@ impl Adapters {
             reading.at_with(node.spot, message, did_you_mean(&name, self.all()));
             return None;
         };
-        if self.unreadable.contains(adapter) {
+        if self.missed || self.unreadable.contains(adapter) {
             return None;
         }
         if self.names.contains(adapter) {
@@ -102,7 +104,10 @@ impl Adapters {
                 .or_else(|| Some(format!("add `[adapter.{name}]` with its `url`")));
             reading.at_with(node.spot, format!("`{name}` has no address in beckon.toml"), suggestion);
         }
-        let Some(operations) = operations else { return };
+        let Some(operations) = operations else {
+            self.unreadable.insert(name);
+            return;
+        };
         for (key, node) in reading.entries(operations) {
             let full = format!("{name}.{}", key.name);
             self.broken.insert(full.clone());

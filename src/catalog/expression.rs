@@ -187,6 +187,8 @@ fn reword(message: &str, rest: &str) -> (String, Option<String>) {
         format!("`{}` is not expected here", quoted(message).trim())
     } else if message.starts_with("mismatched input") || message.starts_with("no viable") {
         format!("`{}` is not expected here", quoted(message))
+    } else if message.starts_with("Incomplete") {
+        "something is missing here".to_owned()
     } else {
         message.to_owned()
     };

@@ -30,7 +30,12 @@ const MAX_DEPTH: usize = 8;
 /// # Errors
 /// Files that cannot be read, are too large, or lie outside the folder by a symbolic link.
 pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
-    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"])
+    find_workspace(dir).whole()
+}
+
+/// The same, as far as it can be read.
+pub fn find_workspace(dir: &Path) -> Found {
+    read_folders(dir, &["adapters", "playbooks", "prompts", "sources"], &[CONTACT_FILE])
 }
 
 /// Reads `tests/`: the scenarios of a workspace, which are no part of its catalog.
@@ -38,16 +43,54 @@ pub fn read_workspace(dir: &Path) -> Result<Files, Vec<Mistake>> {
 /// # Errors
 /// As for [`read_workspace`].
 pub fn read_scenarios(dir: &Path) -> Result<Files, Vec<Mistake>> {
-    read_folders(dir, &["tests"])
+    find_scenarios(dir).whole()
 }
 
-fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
+/// The same, as far as they can be read.
+pub fn find_scenarios(dir: &Path) -> Found {
+    read_folders(dir, &["tests"], &[])
+}
+
+/// What was read of a folder, and what could not be: one bad file hides no mistake of another.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The files that could be read.
+    pub files: Files,
+    /// One of each that could not.
+    pub mistakes: Vec<Mistake>,
+}
+
+impl Found {
+    /// The files, where all could be read.
+    fn whole(self) -> Result<Files, Vec<Mistake>> {
+        if self.mistakes.is_empty() { Ok(self.files) } else { Err(self.mistakes) }
+    }
+
+    /// Whether a path, or a folder that it lies in, could not be read.
+    pub fn missed(&self, path: &str) -> bool {
+        self.mistakes.iter().any(|mistake| {
+            let rest = path.strip_prefix(mistake.file.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// Whether all of a folder could be read.
+    pub fn has_all_of(&self, folder: &str) -> bool {
+        let within =
+            |file: &str| file.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        !self.mistakes.iter().any(|mistake| within(&mistake.file))
+    }
+}
+
+fn read_folders(dir: &Path, folders: &[&str], files: &[&str]) -> Found {
+    let nothing = |why: String| {
+        let mistakes = vec![Mistake::whole(&dir.display().to_string(), why)];
+        Found { files: Files::new(), mistakes }
+    };
     let root = match fs::canonicalize(dir) {
         Ok(root) if root.is_dir() => root,
-        Ok(_) => return Err(vec![Mistake::whole(&dir.display().to_string(), "this is no folder")]),
-        Err(problem) => {
-            return Err(vec![Mistake::whole(&dir.display().to_string(), format!("this cannot be read: {problem}"))]);
-        }
+        Ok(_) => return nothing("this is no folder".to_owned()),
+        Err(problem) => return nothing(format!("this cannot be read: {problem}")),
     };
     let mut walk = Walk { root, files: Files::new(), total: 0, mistakes: Vec::new() };
     for folder in folders {
@@ -56,11 +99,13 @@ fn read_folders(dir: &Path, folders: &[&str]) -> Result<Files, Vec<Mistake>> {
             walk.folder(&path, folder, 1);
         }
     }
-    let contact = dir.join(CONTACT_FILE);
-    if contact.symlink_metadata().is_ok() {
-        walk.file(&contact, CONTACT_FILE);
+    for file in files {
+        let path = dir.join(file);
+        if path.symlink_metadata().is_ok() {
+            walk.file(&path, file);
+        }
     }
-    if walk.mistakes.is_empty() { Ok(walk.files) } else { Err(walk.mistakes) }
+    Found { files: walk.files, mistakes: walk.mistakes }
 }
 
 /// SHA-256 of paths and contents, in hex: the name of a catalog.

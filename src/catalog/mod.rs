@@ -34,7 +34,9 @@ use std::sync::Arc;
 use crate::model::catalog::{Catalog, Files, Playbook, Source};
 use crate::model::restraint::Contact;
 
-pub use files::{MAX_FILE, MAX_FILES, MAX_TOTAL, hash, read_scenarios, read_workspace};
+pub use files::{
+    Found, MAX_FILE, MAX_FILES, MAX_TOTAL, find_scenarios, find_workspace, hash, read_scenarios, read_workspace,
+};
 pub use mistake::{Mistake, Spot, did_you_mean, nearest};
 pub use schema::{adapter_schema, contact_schema, playbook_schema, scenario_schema, source_schema};
 
@@ -51,14 +53,48 @@ use yaml::Node;
 /// # Errors
 /// Every mistake of every file, by file and place.
 pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Result<Catalog, Vec<Mistake>> {
-    let mut mistakes = Mistakes::default();
-    bounds(files, &mut mistakes);
-    if mistakes.len() > 0 {
-        return Err(mistakes.into_sorted());
-    }
-    let mut words = Words::new(files, &mut mistakes);
+    let draft = Draft::of(&Found { files: files.clone(), mistakes: Vec::new() }, known_adapters);
+    if draft.mistakes.is_empty() { Ok(draft.catalog) } else { Err(draft.mistakes) }
+}
 
-    let mut adapters = Adapters::default();
+/// A workspace as far as it could be read. What only a catalog without mistakes tells is not asked of one with some:
+/// a name that a broken file was to give is not missing.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// What could be read; a catalog to run only where there are no mistakes.
+    pub catalog: Catalog,
+    /// Every mistake of every file, by file and place.
+    pub mistakes: Vec<Mistake>,
+    /// Whether it has every playbook that was written.
+    pub has_playbooks: bool,
+    /// Whether it has every operation that was written.
+    pub has_operations: bool,
+    /// Whether it has every source that was written.
+    pub has_sources: bool,
+}
+
+impl Draft {
+    /// Compiles what was found; see [`compile`].
+    pub fn of(found: &Found, known_adapters: Option<&BTreeSet<String>>) -> Draft {
+        let mut mistakes = Mistakes::default();
+        bounds(&found.files, &mut mistakes);
+        if mistakes.len() > 0 {
+            let mistakes = found.mistakes.iter().cloned().chain(mistakes.into_sorted()).collect();
+            return Draft { mistakes, ..Draft::default() };
+        }
+        for missed in &found.mistakes {
+            mistakes.add(missed.clone());
+        }
+        draft(found, known_adapters, mistakes)
+    }
+}
+
+fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes: Mistakes) -> Draft {
+    let files = &found.files;
+    let mut words = Words::new(found, &mut mistakes);
+
+    let mut adapters = Adapters { missed: !found.has_all_of("adapters"), ..Adapters::default() };
+    let before = mistakes.len();
     for (path, file) in yaml_files(files, "adapters/") {
         match open(path, file, &mut mistakes) {
             Some((file, root)) => {
@@ -72,15 +108,22 @@ pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Resu
         }
     }
 
-    let sources = sources(files, &mut mistakes);
+    let has_operations = mistakes.len() == before && !adapters.missed;
+
+    let (sources, has_sources) = sources(files, &mut mistakes);
     let contact = contact(files, &mut mistakes);
 
     let mut playbooks: BTreeMap<String, Arc<Playbook>> = BTreeMap::new();
+    let mut has_playbooks = found.has_all_of("playbooks");
     for (path, file) in yaml_files(files, "playbooks/") {
-        let Some((file, root)) = open(path, file, &mut mistakes) else { continue };
-        let reading = Reading { file, mistakes: &mut mistakes };
-        let mut reader = Reader { reading, words: &mut words, adapters: &adapters };
-        let Some((playbook, spot)) = reader.read(&root) else { continue };
+        let before = mistakes.len();
+        let read = open(path, file, &mut mistakes).and_then(|(file, root)| {
+            let reading = Reading { file, mistakes: &mut mistakes };
+            let mut reader = Reader { reading, words: &mut words, adapters: &adapters };
+            reader.read(&root).map(|(playbook, spot)| (file, playbook, spot))
+        });
+        has_playbooks &= mistakes.len() == before;
+        let Some((file, playbook, spot)) = read else { continue };
         if playbooks.contains_key(&playbook.name) {
             mistakes.at(file, spot, format!("another file is the playbook `{}` already", playbook.name));
         } else {
@@ -89,10 +132,6 @@ pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Resu
     }
 
     let templates = words.finish(&mut mistakes);
-    let mistakes = mistakes.into_sorted();
-    if !mistakes.is_empty() {
-        return Err(mistakes);
-    }
     let mut catalog = Catalog {
         hash: hash(files),
         playbooks,
@@ -103,7 +142,13 @@ pub fn compile(files: &Files, known_adapters: Option<&BTreeSet<String>>) -> Resu
         ..Catalog::default()
     };
     catalog.listen();
-    Ok(catalog)
+    Draft {
+        catalog,
+        mistakes: mistakes.into_sorted(),
+        has_playbooks,
+        has_operations,
+        has_sources: has_sources && found.has_all_of("sources"),
+    }
 }
 
 /// What holds for all playbooks; nothing where there is no such file.
@@ -113,8 +158,9 @@ fn contact(files: &Files, mistakes: &mut Mistakes) -> Contact {
     read.unwrap_or_default()
 }
 
-/// Sources of the workspace, and shipped profiles that none of them stands for.
-fn sources(files: &Files, mistakes: &mut Mistakes) -> BTreeMap<String, Arc<Source>> {
+/// Sources of the workspace, and shipped profiles that none of them stands for; and whether each could be read.
+fn sources(files: &Files, mistakes: &mut Mistakes) -> (BTreeMap<String, Arc<Source>>, bool) {
+    let before = mistakes.len();
     let mut sources: BTreeMap<String, Arc<Source>> = BTreeMap::new();
     for (path, file) in yaml_files(files, "sources/") {
         let Some((file, root)) = open(path, file, mistakes) else { continue };
@@ -126,6 +172,7 @@ fn sources(files: &Files, mistakes: &mut Mistakes) -> BTreeMap<String, Arc<Sourc
             sources.insert(source.name.clone(), Arc::new(source));
         }
     }
+    let has_all = mistakes.len() == before;
     for (name, text) in source::SHIPPED {
         if !sources.contains_key(*name) {
             let file = File { path: name, text };
@@ -134,7 +181,7 @@ fn sources(files: &Files, mistakes: &mut Mistakes) -> BTreeMap<String, Arc<Sourc
             sources.extend(read.map(|source| ((*name).to_owned(), Arc::new(source))));
         }
     }
-    sources
+    (sources, has_all)
 }
 
 fn yaml_files<'a>(files: &'a Files, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {

@@ -166,7 +166,10 @@ impl Reading<'_, '_> {
                 None
             }
             None => {
-                self.wrong(node, "a whole number");
+                match node.scalar().is_some_and(|scalar| scalar.value().is_i64()) {
+                    true => self.at(node.spot, format!("a number from {least} to {most} is expected here")),
+                    false => self.wrong(node, "a whole number"),
+                }
                 None
             }
         }

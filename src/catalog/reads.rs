@@ -37,6 +37,21 @@ pub struct Reads {
     pub includes: Vec<Include>,
     /// How deep its loops stand in one another.
     pub loops: usize,
+    /// Calls of `range` whose bounds are all written out.
+    pub ranges: Vec<WrittenRange>,
+}
+
+/// A call of `range` with numbers as they stand in the template.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WrittenRange {
+    /// Where the call begins, in bytes.
+    pub at: usize,
+    /// Where it begins to count.
+    pub start: i64,
+    /// Before which number it ends.
+    pub end: i64,
+    /// How far it goes each time.
+    pub step: i64,
 }
 
 /// A field that is not there.
@@ -70,6 +85,7 @@ pub fn reads(source: &str, names: &Names) -> Reads {
     let mut reader = Reader { names, frames: vec![Names::new()], reads: Reads::default() };
     for tag in tags(source) {
         let tokens = tokens(&tag);
+        reader.reads.ranges.extend((0..tokens.len()).filter_map(|at| range(&tokens, at)));
         if tag.is_block {
             reader.block(&tokens);
         } else {
@@ -83,7 +99,7 @@ pub fn reads(source: &str, names: &Names) -> Reads {
 enum Kind<'a> {
     Word(&'a str),
     Text(&'a str),
-    Number,
+    Number(&'a str),
     Dot,
     Open,
     Close,
@@ -242,7 +258,7 @@ fn path<'a>(tokens: &[Token<'a>], at: usize) -> Option<(Path<'a>, usize)> {
                 path.steps.push((Step::Quoted(field), start));
                 next += 3;
             }
-            (Some(Kind::Open), Some(Kind::Number), Some(Kind::Close)) => {
+            (Some(Kind::Open), Some(Kind::Number(_)), Some(Kind::Close)) => {
                 path.steps.push((Step::Item, start));
                 next += 3;
             }
@@ -251,6 +267,41 @@ fn path<'a>(tokens: &[Token<'a>], at: usize) -> Option<(Path<'a>, usize)> {
                 return Some((path, next));
             }
             _ => return Some((path, next)),
+        }
+    }
+}
+
+/// The call of `range` that begins at a token, where each of its arguments is one whole number.
+fn range(tokens: &[Token<'_>], at: usize) -> Option<WrittenRange> {
+    let called = tokens.get(at)?;
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before)).map(|token| token.kind);
+    if called.kind != Kind::Word("range")
+        || matches!(before, Some(Kind::Dot | Kind::Sign('|')))
+        || tokens.get(at + 1)?.kind != Kind::Sign('(')
+    {
+        return None;
+    }
+    let (mut start, mut end, mut step) = (0, None, 1);
+    let mut next = at + 2;
+    loop {
+        let kind = |ahead: usize| tokens.get(next + ahead).map(|token| token.kind);
+        let (Some(Kind::Word(name)), Some(Kind::Sign('='))) = (kind(0), kind(1)) else { return None };
+        let minus = kind(2) == Some(Kind::Sign('-'));
+        let Some(Kind::Number(digits)) = kind(2 + usize::from(minus)) else { return None };
+        // A number that no `range` takes is beyond every bound.
+        let number: i64 = digits.parse().unwrap_or(i64::MAX);
+        let number = if minus { -number } else { number };
+        match name {
+            "start" => start = number,
+            "end" => end = Some(number),
+            "step_by" => step = number,
+            _ => return None,
+        }
+        next += 3 + usize::from(minus);
+        match tokens.get(next).map(|token| token.kind) {
+            Some(Kind::Sign(',')) => next += 1,
+            Some(Kind::Sign(')')) => return Some(WrittenRange { at: called.at, start, end: end?, step }),
+            _ => return None,
         }
     }
 }
@@ -265,7 +316,10 @@ fn tokens<'a>(tag: &Tag<'a>) -> Vec<Token<'a>> {
         let run = |of: fn(char) -> bool| rest.find(|c| !of(c)).unwrap_or(rest.len());
         let start = tag.at + at;
         let (kind, length) = match first {
-            c if c.is_ascii_digit() => (Some(Kind::Number), run(|c| c.is_ascii_digit())),
+            c if c.is_ascii_digit() => {
+                let length = run(|c| c.is_ascii_digit());
+                (Some(Kind::Number(rest.get(..length).unwrap_or_default())), length)
+            }
             c if is_part(c) => {
                 let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
                 (Some(Kind::Word(rest.get(..length).unwrap_or_default())), length)
@@ -353,6 +407,20 @@ mod tests {
             "{{ 1.5 + event.data.n }} {% for l in order.lines %}{{ loop.index }} {{ l.title }}{% endfor %}",
         ] {
             assert_eq!(missing(source), Vec::<&str>::new(), "{source}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read_where_all_their_bounds_are_written_out() {
+        let ranges = |source: &str| {
+            let found = reads(source, &known()).ranges;
+            found.iter().map(|range| (range.start, range.end, range.step)).collect::<Vec<_>>()
+        };
+        assert_eq!(ranges("{% for i in range(end=5) %}{% endfor %}"), [(0, 5, 1)]);
+        assert_eq!(ranges("{{ range(start=-2, end=9, step_by=3) | length }}"), [(-2, 9, 3)]);
+        assert_eq!(ranges("{{ range(end=99999999999999999999) }}"), [(0, i64::MAX, 1)]);
+        for source in ["{{ range(end=event.data.n) }}", "{{ range(end=2 * 3) }}", "{{ event.range }}", "range(end=5)"] {
+            assert_eq!(ranges(source), [], "{source}");
         }
     }
 

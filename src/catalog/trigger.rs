@@ -57,6 +57,16 @@ const MAX_PERIODS: u64 = 400;
 const MAX_LATENESS: Millis = Millis::hours(7 * 24);
 const WEEK: Millis = Millis::hours(7 * 24);
 
+/// Whether an event of this type is one at which a trigger of this moment is asked.
+fn asks(moment: &Moment, event: &str) -> bool {
+    match moment {
+        Moment::Event(kind) => kind == event,
+        Moment::Sequence(sequence) => sequence.events.iter().any(|step| step == event),
+        Moment::Absence(absence) => absence.after.event == event,
+        Moment::Change(_) | Moment::Measured => true,
+    }
+}
+
 impl Reader<'_, '_, '_, '_> {
     /// Reads `on`. Triggers are named by the playbook and by how they are written.
     pub(super) fn triggers(&mut self, node: &Node, named: Option<&Node>) -> Vec<Trigger> {
@@ -122,6 +132,12 @@ impl Reader<'_, '_, '_, '_> {
             }
         };
         self.can_hold(item, table, &moment, &measures);
+        for (name, measure) in MEASURES.iter().filter(|name| table.get(name).is_some()).zip(&mut measures) {
+            // The event that asks is counted already where it is one of these; else none may have come.
+            if *name == "first" && !asks(&moment, &measure.of.event) {
+                measure.at_most = Some(0.0);
+            }
+        }
         let when = table.get("when").and_then(|node| self.condition(node));
         let trust = self.trust(table);
         let lateness = table.get("lateness").and_then(|node| self.reading.span(node, Millis(0), MAX_LATENESS));

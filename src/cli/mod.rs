@@ -51,7 +51,7 @@ impl Remote {
 enum Command {
     /// Serve a workspace
     Serve(Box<serve::Serve>),
-    /// Try it: a shop, a server and a dashboard in one process, on data that is thrown away
+    /// Try it: an example company, a server and a dashboard in one process, on data that is thrown away
     Demo(Box<demo::Demo>),
     /// Check a workspace: every mistake with its file, line and column
     Check {

@@ -49,8 +49,8 @@ pub async fn run(act: &Act, client: &Client) -> anyhow::Result<bool> {
 }
 
 async fn change(client: &Client, name: &str, verb: &str, done: &str) -> anyhow::Result<()> {
-    let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-    client.call(Method::POST, &format!("/v1/playbooks/{name}/{verb}"), None).await?;
+    let segment = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+    client.call(Method::POST, &format!("/v1/playbooks/{segment}/{verb}"), None).await?;
     println!("{name} {done}");
     Ok(())
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::client::{Client, Posted};
+use crate::model::ids::ActorId;
 
 /// The event.
 // Its name would be the subcommand's own again.
@@ -13,7 +14,7 @@ use super::client::{Client, Posted};
 pub struct Send {
     /// Its type, such as checkout.payment_failed
     pub event: String,
-    /// Whom it concerns: the user id
+    /// Whom it concerns: the user id, with or without `user:` before it
     #[arg(long)]
     pub customer: Option<String>,
     /// Its data, as JSON
@@ -27,6 +28,20 @@ pub struct Send {
     pub id: Option<String>,
 }
 
+/// The user id that a customer was named by.
+fn user_of(customer: &str) -> anyhow::Result<&str> {
+    if customer.starts_with("anon:") {
+        bail!(
+            "--customer is a user id: an event of `beckon send` cannot be about an anonymous customer, whose id is a secret"
+        );
+    }
+    let user = customer.strip_prefix("user:").unwrap_or(customer);
+    if ActorId::parse(&format!("user:{user}")).is_err() {
+        bail!("--customer is no user id");
+    }
+    Ok(user)
+}
+
 /// Sends it and says what was answered.
 ///
 /// # Errors
@@ -36,7 +51,7 @@ pub async fn run(send: &Send, client: &Client) -> anyhow::Result<bool> {
     let id = send.id.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
     let mut event = json!({ "specversion": "1.0", "id": id, "source": send.source, "type": send.event, "data": data });
     if let (Some(customer), Value::Object(fields)) = (&send.customer, &mut event) {
-        fields.insert("subject".to_owned(), json!(customer));
+        fields.insert("subject".to_owned(), json!(user_of(customer)?));
     }
     let posted = client.post_raw("/v1/events", "application/cloudevents+json", event.to_string()).await?;
     let Posted::Answer(answer) = posted else { bail!("the server is full; send it again in a moment") };
@@ -45,4 +60,17 @@ pub async fn run(send: &Send, client: &Client) -> anyhow::Result<bool> {
     println!("{} {}", word("status"), word("event"));
     println!("what became of it: beckon explain {}", word("event"));
     Ok(word("status") != "rejected")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_is_named_as_everywhere_or_by_the_id_alone() {
+        assert_eq!(user_of("42").unwrap(), "42");
+        assert_eq!(user_of("user:42").unwrap(), "42");
+        assert!(user_of("anon:x").unwrap_err().to_string().contains("anonymous"));
+        assert!(user_of("user:").is_err());
+    }
 }

@@ -1,8 +1,10 @@
 //! `beckon serve`: a server of a workspace, until it is told to stop.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -134,7 +136,19 @@ pub async fn run(serve: &Serve) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Waits for SIGTERM or SIGINT.
+/// How long stopping may take; what waits for the process kills it after 60 s.
+const STOPPING: Duration = Duration::from_secs(55);
+
+/// Ends the process when stopping has had its time, whatever holds it up: killed it would lose no less and no more.
+fn end_in_time() {
+    std::thread::spawn(|| {
+        std::thread::sleep(STOPPING);
+        tracing::error!("something did not come to its end within {} s; leaving without it", STOPPING.as_secs());
+        std::process::exit(1);
+    });
+}
+
+/// Waits for SIGTERM or SIGINT. From then on the process ends by itself within [`STOPPING`].
 ///
 /// # Errors
 /// Where signals cannot be heard.
@@ -144,6 +158,7 @@ pub async fn stopped() -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
+    end_in_time();
     Ok(())
 }
 
@@ -156,6 +171,7 @@ pub fn log(settings: &config::Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{},{QUIET}", settings.level))
         .with_context(|| format!("`log.level` is not a filter: {}", settings.level))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
     let set = match settings.format {
         config::LogFormat::Text => lines.try_init(),
         config::LogFormat::Json => lines.json().try_init(),

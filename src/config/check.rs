@@ -5,12 +5,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::catalog;
+use crate::catalog::{self, Draft, Found};
+use crate::http::keys::ApiKey;
 use crate::model::catalog::Catalog;
 
 use super::read::{ConfigMistake, Secrets};
 use super::settings::Config;
-use super::{FILE, Input, load};
+use super::{FILE, Input, Read, read_all};
 
 /// Checks the workspace in a folder; the report for people, and whether nothing is wrong. `BECKON__…` of the
 /// environment count, for they may hold addresses; secrets are only named.
@@ -19,62 +20,106 @@ pub fn run_check(dir: &Path) -> (String, bool) {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let input = Input::of_workspace(dir, env, Vec::new());
-    let has_file = dir.join(FILE).exists();
-    let mut told: Vec<String> = Vec::new();
-    let config = match input.map_err(|mistake| vec![mistake]).and_then(|input| load(&input, Secrets::Leave)) {
-        Ok(config) => Some(config),
-        Err(mistakes) => {
-            told.extend(mistakes.iter().map(ToString::to_string));
-            None
-        }
+    let has_file = input.is_ok() && dir.join(FILE).exists();
+    let read = match input {
+        Ok(input) => read_all(&input, Secrets::Leave),
+        Err(mistake) => Read { config: None, named: Named::default(), mistakes: vec![mistake] },
     };
-    // Where there is no configuration, or it has mistakes, addresses of adapters are not asked.
-    let known: Option<BTreeSet<String>> =
-        config.as_ref().filter(|_| has_file).map(|config| config.adapters.keys().cloned().collect());
-    let compiled = catalog::read_workspace(dir).and_then(|files| catalog::compile(&files, known.as_ref()));
-    match compiled {
-        Ok(catalog) => {
-            if let Some(config) = &config {
-                told.extend(together(config, &catalog).iter().map(ToString::to_string));
-            }
-            let scenarios = catalog::read_scenarios(dir)
-                .and_then(|files| catalog::scenario::compile_scenarios(&files, &catalog))
-                .map(|suites| suites.iter().map(|suite| suite.scenarios.len()).sum());
-            match scenarios {
-                Ok(scenarios) if told.is_empty() => return (summary(&catalog, scenarios), true),
-                Ok(_) => {}
-                Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
-            }
+    // Where there is no configuration, or it cannot be read to its end, addresses of adapters are not asked.
+    let is_read = has_file && !read.mistakes.iter().any(ConfigMistake::cuts_short);
+    let draft = Draft::of(&catalog::find_workspace(dir), is_read.then_some(&read.named.adapters));
+    // A folder that is not there was told already.
+    let found = if dir.is_dir() { catalog::find_scenarios(dir) } else { Found::default() };
+    let scenarios = catalog::scenario::draft_scenarios(&found.files, &draft);
+
+    let mut told: Vec<String> = read.mistakes.iter().map(ToString::to_string).collect();
+    told.extend(read.named.against(&draft).iter().map(ToString::to_string));
+    told.extend(draft.mistakes.iter().chain(&found.mistakes).map(ToString::to_string));
+    match scenarios {
+        Ok(suites) if told.is_empty() => {
+            let scenarios = suites.iter().map(|suite| suite.scenarios.len()).sum();
+            return (summary(&draft.catalog, scenarios), true);
         }
+        Ok(_) => {}
         Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
     }
     let count = if told.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", told.len()) };
     (format!("{}\n\n{count}\n", told.join("\n")), false)
 }
 
+/// What a configuration says of the workspace it stands in.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// `chat.playbook`.
+    pub(super) playbook: Option<String>,
+    /// Names of keys, and the source that each names.
+    pub(super) sources: Vec<(String, String)>,
+    /// The adapters that have a section.
+    pub(super) adapters: BTreeSet<String>,
+}
+
+/// A key's name and the source that it names.
+pub(super) fn named_source(key: &ApiKey) -> Option<(String, String)> {
+    key.source.as_ref().map(|source| (key.name.clone(), source.clone()))
+}
+
 /// What configuration and catalog say of each other.
 pub fn together(config: &Config, catalog: &Catalog) -> Vec<ConfigMistake> {
-    let mut found = Vec::new();
-    let mut missing = |message: String, name: &str, among: Vec<&str>| {
-        let suggestion = catalog::did_you_mean(name, among);
-        found.push(ConfigMistake::Elsewhere { place: FILE.to_owned(), message, suggestion });
+    let named = Named {
+        playbook: config.chat.playbook.clone(),
+        sources: config.http.keys.iter().filter_map(named_source).collect(),
+        adapters: config.adapters.keys().cloned().collect(),
     };
-    if let Some(name) = &config.chat.playbook
-        && !catalog.playbooks.contains_key(name)
-    {
-        let among = catalog.playbooks.keys().map(String::as_str).collect();
-        missing(format!("`chat.playbook` names `{name}`, and there is no such playbook"), name, among);
+    named.missing(catalog, |_| true)
+}
+
+/// A kind of thing that a configuration names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Playbook,
+    Source,
+    Adapter,
+}
+
+impl Named {
+    fn against(&self, draft: &Draft) -> Vec<ConfigMistake> {
+        self.missing(&draft.catalog, |kind| match kind {
+            Kind::Playbook => draft.has_playbooks,
+            Kind::Source => draft.has_sources,
+            Kind::Adapter => draft.has_operations,
+        })
     }
-    for key in &config.http.keys {
-        // Read as plain CloudEvents its events would concern somebody else, and nobody would be told.
-        if let Some(name) = &key.source
-            && !catalog.sources.contains_key(name)
+
+    /// What is named and not there, of the kinds that the catalog has all of.
+    fn missing(&self, catalog: &Catalog, has_all: impl Fn(Kind) -> bool) -> Vec<ConfigMistake> {
+        let mut found = Vec::new();
+        let mut missing = |message: String, name: &str, among: Vec<&str>| {
+            let suggestion = catalog::did_you_mean(name, among);
+            found.push(ConfigMistake::Elsewhere { place: FILE.to_owned(), message, suggestion });
+        };
+        if let Some(name) = &self.playbook
+            && has_all(Kind::Playbook)
+            && !catalog.playbooks.contains_key(name)
         {
-            let message = format!("the key `{}` names the source `{name}`, and there is none", key.name);
-            missing(message, name, catalog.sources.keys().map(String::as_str).collect());
+            let among = catalog.playbooks.keys().map(String::as_str).collect();
+            missing(format!("`chat.playbook` names `{name}`, and there is no such playbook"), name, among);
         }
+        for (key, name) in &self.sources {
+            // Read as plain CloudEvents its events would concern somebody else, and nobody would be told.
+            if has_all(Kind::Source) && !catalog.sources.contains_key(name) {
+                let message = format!("the key `{key}` names the source `{name}`, and there is none");
+                missing(message, name, catalog.sources.keys().map(String::as_str).collect());
+            }
+        }
+        let used: BTreeSet<&str> = catalog.operations.keys().filter_map(|name| Some(name.split_once('.')?.0)).collect();
+        for name in &self.adapters {
+            if has_all(Kind::Adapter) && !used.contains(name.as_str()) {
+                let message = format!("`[adapter.{name}]` does nothing: no file of `adapters/` describes it");
+                missing(message, name, used.iter().copied().collect());
+            }
+        }
+        found
     }
-    found
 }
 
 fn summary(catalog: &Catalog, scenarios: usize) -> String {

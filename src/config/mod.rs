@@ -12,6 +12,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use check::{Named, named_source};
 pub use check::{run_check, schemas, together};
 pub use print::{mask_url, print};
 pub use read::{ConfigMistake, Secrets};
@@ -79,8 +80,33 @@ impl Input {
 /// # Errors
 /// Every mistake of every layer.
 pub fn load(input: &Input, secrets: Secrets) -> Result<Config, Vec<ConfigMistake>> {
+    let read = read_all(input, secrets);
+    match read.config {
+        Some(config) => Ok(config),
+        None => Err(read.mistakes),
+    }
+}
+
+/// The configuration as far as it could be read.
+struct Read {
+    /// All of it; none where there is any mistake.
+    config: Option<Config>,
+    /// What it says of the workspace, mistakes or not.
+    named: Named,
+    /// Every mistake of every layer.
+    mistakes: Vec<ConfigMistake>,
+}
+
+fn read_all(input: &Input, secrets: Secrets) -> Read {
     let env = |name: &str| input.env.get(name).cloned();
-    let mut reading = Reading { file: FILE, text: &input.file, env: &env, secrets, mistakes: Vec::new() };
+    let mut reading = Reading {
+        file: FILE,
+        text: &input.file,
+        env: &env,
+        secrets,
+        plain: &sections::plain_keys(),
+        mistakes: Vec::new(),
+    };
     let table = join_layers(input, &mut reading);
     let root = sections::root(&table);
     reading.keys(&root, sections::ROOT);
@@ -103,14 +129,20 @@ pub fn load(input: &Input, secrets: Secrets) -> Result<Config, Vec<ConfigMistake
         let message = "a SQLite record beside a shared store is lost to other nodes";
         reading.at(&place_of(&table, "store", "url"), message, Some(help.to_owned()));
     }
-    match (http, chat, store, record, dashboard, engine, log) {
+    let named = Named {
+        playbook: chat.as_ref().and_then(|chat| chat.playbook.clone()),
+        sources: http.iter().flat_map(|http| &http.keys).filter_map(named_source).collect(),
+        adapters: sections::adapter_names(&root),
+    };
+    let config = match (http, chat, store, record, dashboard, engine, log) {
         (Some(http), Some(chat), Some(store), Some(record), Some(dashboard), Some(engine), Some(log))
             if reading.mistakes.is_empty() =>
         {
-            Ok(Config { http, chat, store, record, models, adapters, notify, dashboard, engine, log })
+            Some(Config { http, chat, store, record, models, adapters, notify, dashboard, engine, log })
         }
-        _ => Err(in_order(reading.mistakes)),
-    }
+        _ => None,
+    };
+    Read { config, named, mistakes: in_order(reading.mistakes) }
 }
 
 /// Mistakes of the file as they stand in it, then those of other places.

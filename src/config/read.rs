@@ -6,7 +6,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::catalog::{Mistake, Spot, did_you_mean};
+use crate::catalog::{Mistake, Spot, did_you_mean, nearest};
 use crate::model::time::Millis;
 use crate::secret::Secret;
 
@@ -28,6 +28,16 @@ pub enum ConfigMistake {
     },
 }
 
+impl ConfigMistake {
+    /// Whether there may be more in the file than could be read.
+    pub fn cuts_short(&self) -> bool {
+        match self {
+            ConfigMistake::InFile(mistake) => mistake.message.starts_with(NO_TOML),
+            ConfigMistake::Elsewhere { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for ConfigMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -42,6 +52,9 @@ impl fmt::Display for ConfigMistake {
         }
     }
 }
+
+/// Keys whose values are secrets, or may hold one.
+pub const SECRET: [&str; 8] = ["key", "api_key", "identity_keys", "headers", "secret", "url", "webhook", "jwks_url"];
 
 /// Whether secrets are read now, or only named (`beckon check` runs where they are not).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +75,8 @@ pub struct Reading<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Whether secrets are read.
     pub secrets: Secrets,
+    /// Keys of the file whose values are no secrets: lines with nothing else are shown as they are.
+    pub plain: &'a [&'a str],
     /// What was found.
     pub mistakes: Vec<ConfigMistake>,
 }
@@ -85,8 +100,10 @@ impl Reading<'_> {
                 let spot = Spot { start: range.start, end: range.end };
                 let mut mistake = Mistake::at(self.file, self.text, spot, message).suggest(suggestion);
                 // A value that does not parse may be a secret without quotes.
+                let is_plain = is_plain(&mistake.line_text, section_at(self.text, spot.start), self.plain);
                 mistake.line_text = match mistake.message.starts_with(NO_TOML) {
                     true => without_right_side(&mistake.line_text),
+                    false if is_plain => mistake.line_text,
                     false => without_values(&mistake.line_text),
                 };
                 ConfigMistake::InFile(mistake)
@@ -145,6 +162,14 @@ impl Reading<'_> {
             _ => format!("{expected} is expected for `{name}`, not {what}"),
         };
         self.at(&item.place, message, None);
+    }
+
+    /// The same of a value that may be of the right kind, and then is too small, too large, or has no unit that is known.
+    fn out_of_range(&mut self, section: &Section<'_>, key: &str, item: &Item, expected: &str, is_kind: bool) {
+        match is_kind {
+            true => self.at(&item.place, format!("{expected} is expected for `{}`", full(section, key)), None),
+            false => self.wrong(section, key, item, expected),
+        }
     }
 
     /// Text; none where it is not there or empty.
@@ -251,7 +276,8 @@ impl Reading<'_> {
         };
         let in_range = number.filter(|number| (least..=most).contains(number));
         if in_range.is_none() {
-            self.wrong(section, key, item, &format!("a number from {least} to {most}"));
+            let expected = format!("a number from {least} to {most}");
+            self.out_of_range(section, key, item, &expected, matches!(item.tree, Tree::Whole(_)));
         }
         in_range
     }
@@ -266,7 +292,8 @@ impl Reading<'_> {
         let item = section.table.get(key)?;
         let span = text_of(item).and_then(|text| Millis::parse(&text)).filter(|span| (least..=most).contains(span));
         if span.is_none() {
-            self.wrong(section, key, item, &format!("a time from {least} to {most}, such as `{most}`,"));
+            let expected = format!("a time from {least} to {most}, such as `{most}`,");
+            self.out_of_range(section, key, item, &expected, text_of(item).is_some());
         }
         span
     }
@@ -282,7 +309,8 @@ impl Reading<'_> {
         let in_range = bytes.filter(|bytes| (least..=most).contains(bytes));
         if in_range.is_none() {
             let expected = format!("a size from {} to {}", size_text(least), size_text(most));
-            self.wrong(section, key, item, &expected);
+            let is_size = matches!(item.tree, Tree::Whole(_) | Tree::Text(_));
+            self.out_of_range(section, key, item, &expected, is_size);
         }
         in_range.and_then(|bytes| usize::try_from(bytes).ok())
     }
@@ -366,6 +394,33 @@ fn without_right_side(line: &str) -> String {
     left.chars().chain(right.chars().map(|c| if c.is_whitespace() { c } else { '*' })).collect()
 }
 
+/// The last header, such as `[adapter.shop]`, before a place of the file.
+fn section_at(text: &str, at: usize) -> &str {
+    let before = text.get(..at).unwrap_or_default();
+    before.lines().rev().map(str::trim).find(|line| line.starts_with('[')).unwrap_or_default()
+}
+
+/// Whether a line sets nothing but what is no secret, mistyped or not. What it goes on with from the line before is not
+/// known, and the names of headers are anybody's: such lines are not plain.
+fn is_plain(line: &str, section: &str, plain: &[&str]) -> bool {
+    if section.contains("headers") {
+        return false;
+    }
+    let shown = without_values(line);
+    let mut parts: Vec<&str> = shown.split('=').collect();
+    // What is right of the last `=` is a value.
+    parts.pop();
+    let key = |part: &str| {
+        let word = part.trim_end();
+        let start =
+            word.rfind(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))).map_or(0, |at| at + 1);
+        let word = word.get(start..).unwrap_or_default();
+        plain.contains(&word)
+            || nearest(word, plain.iter().copied().chain(SECRET)).is_some_and(|near| plain.contains(&near))
+    };
+    !parts.is_empty() && parts.into_iter().all(key)
+}
+
 /// A line of the file with all quoted text blotted out: some of it may be a secret.
 fn without_values(line: &str) -> String {
     let mut quote = None;
@@ -400,6 +455,20 @@ mod tests {
         let line = r#"headers = { a = "Bearer \"x\" y", b = 'z' } # "open"#;
         assert_eq!(without_values(line), r#"headers = { a = "**************", b = '*' } # "****"#);
         assert_eq!(without_values("key = \"never closed"), "key = \"************");
+    }
+
+    #[test]
+    fn lines_without_a_secret_are_shown_as_they_are() {
+        let plain = ["listen", "rights", "name", "origins"];
+        for line in ["listn = \"127.0.0.1:1\"", "rights = [\"event\"]", "{ name = 'a', rights = [] }"] {
+            assert!(is_plain(line, "[http]", &plain), "{line}");
+        }
+        for line in
+            ["key = \"x\"", "kye = \"x\"", "name = 'a', key = 'x'", "  \"x\", 3]", "headers.name = 'x'", "zzz = 'x'"]
+        {
+            assert!(!is_plain(line, "[[http.api_key]]", &plain), "{line}");
+        }
+        assert!(!is_plain("name = 'x'", section_at("[adapter.a.headers]\nname = 'x'", 20), &plain));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::catalog::did_you_mean;
 use crate::engine::notify;
 use crate::http::keys::{ApiKey, Right};
 use crate::http::limits::Limits;
@@ -14,8 +15,8 @@ use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
 
-use super::layers::Item;
-use super::read::{Reading, Secrets, Section};
+use super::layers::{Item, Tree};
+use super::read::{Reading, SECRET, Secrets, Section};
 use super::settings::{Engine, Http, Log, LogFormat};
 
 /// Sections.
@@ -70,6 +71,18 @@ pub const DASHBOARD: &[&str] = &["proxy", "session", "live_pages"];
 pub const ENGINE: &[&str] = &["node", "data", "single", "lease", "batch", "states", "runners"];
 /// Keys of `[log]`.
 pub const LOG: &[&str] = &["level", "format"];
+
+/// The least bytes of a key that signs customers' tokens.
+const IDENTITY_KEY: usize = 32;
+
+/// Keys whose values are no secrets.
+pub fn plain_keys() -> Vec<&'static str> {
+    let all = [HTTP, API_KEY, CHAT, STORE, RECORD, MODEL, ADAPTER, NOTIFY, DASHBOARD, ENGINE, LOG].concat();
+    all.into_iter().filter(|key| !SECRET.contains(key)).collect()
+}
+
+/// How much is logged, from nothing to everything.
+const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
 const RIGHTS: &[(&str, Right)] =
     &[("events", Right::Events), ("conversations", Right::Conversations), ("admin", Right::Admin)];
@@ -127,8 +140,13 @@ fn api_keys(reading: &mut Reading<'_>, http: &Section<'_>) -> Vec<ApiKey> {
                 rights.push(right);
             }
         }
-        if section.table.get("rights").is_none() {
-            rights.push(Right::Events);
+        match section.table.get("rights") {
+            None => rights.push(Right::Events),
+            Some(Item { tree: Tree::List(words), place, .. }) if words.is_empty() => {
+                let help = "leave `rights` out for `events` alone".to_owned();
+                reading.at(place, "a key without rights opens nothing", Some(help));
+            }
+            Some(_) => {}
         }
         let source = reading.text(&section, "source");
         let (Some(name), Some(key)) = (name, key) else { continue };
@@ -163,7 +181,7 @@ pub fn chat(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Setti
         }
     }
     let identity = chat::identity::Settings {
-        keys: reading.secret_list(&section, "identity_keys"),
+        keys: identity_keys(reading, &section),
         jwks: reading.url(&section, "jwks_url", &["https", "http"]),
         audience: reading.text(&section, "audience"),
         anonymous: reading.flag(&section, "anonymous").unwrap_or_default(),
@@ -185,6 +203,20 @@ pub fn chat(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Setti
     Some(chat::Settings { origins, identity, playbook: reading.text(&section, "playbook"), bounds, times })
 }
 
+/// `chat.identity_keys`. RFC 7518, 3.2: a key of HS256 has at least the size of its hash; a shorter one can be guessed
+/// from a single token.
+fn identity_keys(reading: &mut Reading<'_>, section: &Section<'_>) -> Vec<Secret> {
+    let keys = reading.secret_list(section, "identity_keys");
+    let is_named = |key: &Secret| ["env:", "file:"].iter().any(|kind| key.reveal().starts_with(kind));
+    let unread = |key: &Secret| reading.secrets == Secrets::Leave && is_named(key);
+    if keys.iter().any(|key| !unread(key) && key.reveal().len() < IDENTITY_KEY) {
+        let place = section.table.get("identity_keys").map_or(section.place.clone(), |item| item.place.clone());
+        let message = format!("a key of `chat.identity_keys` has fewer than {IDENTITY_KEY} bytes");
+        reading.at(&place, message, Some("make one with `openssl rand -hex 32`".to_owned()));
+    }
+    keys
+}
+
 /// `[store]`.
 pub fn store(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<store::Settings> {
     let section = reading.section(root, "store", STORE)?;
@@ -197,6 +229,10 @@ pub fn store(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<store::Set
     }
     let partitions = reading.number(&section, "partitions", 1, 1_024).unwrap_or_default();
     let replicas = reading.number(&section, "min_replicas", 0, 16).unwrap_or_default();
+    if replicas > 0 && url.reveal().starts_with("embedded:") {
+        let place = section.table.get("min_replicas").map_or(section.place.clone(), |item| item.place.clone());
+        reading.at(&place, "`store.min_replicas` does nothing: the embedded store has no replicas", None);
+    }
     let mut number = |key, most| reading.number(&section, key, 1, most).unwrap_or_default();
     let (inbox, effects) = (number("inbox", 100_000_000), number("effects", 10_000_000));
     let (journal, dead) = (number("journal", 100_000_000), number("dead", 10_000_000));
@@ -296,6 +332,14 @@ pub fn adapters(reading: &mut Reading<'_>, root: &Section<'_>) -> BTreeMap<Strin
     found
 }
 
+/// Names of `[adapter.NAME]`, those with mistakes too.
+pub fn adapter_names(root: &Section<'_>) -> BTreeSet<String> {
+    match root.table.get("adapter") {
+        Some(Item { tree: Tree::Table(table), .. }) => table.keys().cloned().collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
 fn headers(reading: &mut Reading<'_>, adapter: &Section<'_>) -> Vec<(String, Secret)> {
     let Some(section) = reading.section(adapter, "headers", &[]) else { return Vec::new() };
     let mut found = Vec::new();
@@ -363,6 +407,16 @@ pub fn dashboard(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<dashbo
 pub fn log(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Log> {
     let section = reading.section(root, "log", LOG)?;
     let level = reading.required(&section, "level").unwrap_or_default();
+    let place = section.table.get("level").map_or(section.place.clone(), |item| item.place.clone());
+    for directive in level.split(',').map(str::trim) {
+        // A bare word that is no level would be a target: nothing but that target would be logged.
+        let word = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        if !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word)) {
+            let help = "a level, or `target=level`; several with commas between them".to_owned();
+            let suggestion = did_you_mean(word, LEVELS.iter().copied()).unwrap_or(help);
+            reading.at(&place, format!("`log.level` has `{word}`, which is no level"), Some(suggestion));
+        }
+    }
     let format = reading.choice(&section, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
     Some(Log { level, format: format.unwrap_or(LogFormat::Text) })
 }

@@ -16,6 +16,9 @@ pub const UNKNOWN: &str = "I could not find out whether that went through. A col
 /// The longest text that is said at once, in bytes.
 pub const MAX_TEXT: usize = 16 * 1024;
 
+/// The longest list in the values of a template with loops in one another: senders choose how long theirs are.
+const MAX_ITEMS: usize = 1_000;
+
 /// Fills a template with values.
 ///
 /// # Errors
@@ -23,6 +26,10 @@ pub const MAX_TEXT: usize = 16 * 1024;
 pub fn fill(catalog: &Catalog, template: &Template, values: &Map<String, Value>) -> Result<String, String> {
     let mut context = tera::Context::new();
     for (name, value) in values {
+        let longest = if template.loops > 1 { longest(value) } else { 0 };
+        if longest > MAX_ITEMS {
+            return Err(format!("`{name}` has a list of {longest}; loops in one another take up to {MAX_ITEMS}"));
+        }
         context.insert(name.clone(), value);
     }
     let mut said = Said::default();
@@ -32,6 +39,15 @@ pub fn fill(catalog: &Catalog, template: &Template, values: &Map<String, Value>)
         other => other.map_err(|problem| problem.to_string())?,
     }
     Ok(cut(String::from_utf8_lossy(&said.bytes).trim()))
+}
+
+/// The length of the longest list or object in a value, itself included.
+fn longest(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(longest).max().unwrap_or(0).max(items.len()),
+        Value::Object(fields) => fields.values().map(longest).max().unwrap_or(0).max(fields.len()),
+        _ => 0,
+    }
 }
 
 /// What a template writes, as far as it can be said: loops over a sender's lists write no more into memory than that.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::model::decision::Answer;
 use crate::model::entry::Logged;
-use crate::model::event::Event;
+use crate::model::event::{Event, Trust};
 use crate::model::ids::{ActorId, EventId, Partition, partition_of};
 use crate::model::input::{Body, Envelope, InForce, To};
 use crate::model::live::Live;
@@ -161,9 +161,25 @@ pub fn new_input(partition: Partition, to: To, body: Body, dedupe: Option<Dedupe
         To::Actor(actor) => actor.clone(),
         To::Partition => ActorId::of_partition(),
     };
+    let guest = is_of_guest(&body);
     // Writing JSON to memory fails only on maps with keys that are no text; there are none.
     let payload = serde_json::to_vec(&Envelope { to, body }).unwrap_or_default();
-    NewInput { partition, actor, payload, dedupe, bounded }
+    NewInput { partition, actor, payload, dedupe, bounded, guest }
+}
+
+/// Whether a browser or a customer sent it, not the company.
+fn is_of_guest(body: &Body) -> bool {
+    match body {
+        Body::Event(event) => event.trust == Trust::Client,
+        Body::Identify { .. }
+        | Body::Seen { .. }
+        | Body::Said { .. }
+        | Body::Chose { .. }
+        | Body::Confirmed { .. }
+        | Body::Rated { .. }
+        | Body::Closed { .. } => true,
+        _ => false,
+    }
 }
 
 /// A keyed hash of source, id and customer: SipHash-2-4-128 under the store's own secret, so that nobody can make

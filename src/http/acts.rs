@@ -35,7 +35,8 @@ pub fn refusal(code: RefusalCode) -> ApiError {
         | RefusalCode::NotUnknown
         | RefusalCode::Paused => StatusCode::CONFLICT,
     };
-    ApiError::new(status, code.code(), code.message())
+    // Types of problems are written with `-`; codes of frames and entries with `_`.
+    ApiError::new(status, &code.code().replace('_', "-"), code.message())
 }
 
 /// 202: it stands in the inbox and will be decided; `location` then says what became of it.

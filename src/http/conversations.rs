@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use utoipa::IntoParams;
 
 use super::keys::Right;
 use super::problem::{ApiError, Problem};
+use super::query::{Asked, cursor};
 use super::reading::{self, Found};
 use super::wire::{self, Shown, View};
 use super::{Parts, fields};
@@ -49,20 +50,21 @@ pub struct Wanted {
 pub async fn list(
     State(parts): State<Parts>,
     headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Asked<Wanted>, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Conversations)?;
-    let Query(wanted) = wanted?;
+    let Asked(wanted) = wanted?;
     let customer = match &wanted.customer {
         Some(text) => Some(customer("query customer", text).map_err(|refused| super::intake::error_of(&refused))?),
         None => None,
     };
     let filter = ConversationFilter { customer, state: wanted.state, ..ConversationFilter::default() };
     let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
-    let page = parts.record.conversations(&filter, wanted.cursor.as_deref(), limit).await?;
+    let after = cursor("cursor", wanted.cursor.as_deref())?;
+    let page = parts.record.conversations(&filter, after.as_ref(), limit).await?;
     let items: Vec<Value> =
         page.items.iter().map(|row| wire::listed(&Shown::recorded(&row.summary), View::Trace)).collect();
-    Ok(Json(serde_json::json!({ "items": items, "cursor": page.cursor })))
+    Ok(Json(serde_json::json!({ "items": items, "cursor": page.cursor.map(|cursor| cursor.to_string()) })))
 }
 
 /// How much of a conversation is wanted.
@@ -90,11 +92,11 @@ pub async fn get(
     State(parts): State<Parts>,
     headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
-    detail: Result<Query<Detail>, QueryRejection>,
+    detail: Result<Asked<Detail>, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Conversations)?;
     let Path(id) = id?;
-    let Query(detail) = detail?;
+    let Asked(detail) = detail?;
     let view = match detail.view.as_deref() {
         None => View::Customer,
         Some("trace") => View::Trace,

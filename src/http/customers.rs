@@ -1,8 +1,8 @@
 //! `/v1/customers/{customer}`: all that is known, and forgetting it.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use super::conversations::show;
 use super::keys::Right;
 use super::outcomes::{self, EventForm};
 use super::problem::{ApiError, Problem};
+use super::query::{Asked, cursor};
 use super::wire::View;
 use super::{Parts, reading};
 use crate::engine::inbox::PATIENCE;
@@ -22,7 +23,7 @@ use crate::model::event::Event;
 use crate::model::ids::ActorId;
 use crate::model::input::Body;
 use crate::model::live::Live;
-use crate::record::{ConversationFilter, EventFilter, Page};
+use crate::record::{ConversationFilter, Cursor, EventFilter, Page};
 use crate::store::{Channel, Hint};
 
 /// Conversations on a page, with all their entries.
@@ -65,12 +66,14 @@ pub async fn get(
     Shared(parts): Shared<Parts>,
     headers: HeaderMap,
     customer: Result<Path<String>, PathRejection>,
-    rest: Result<Query<Rest>, QueryRejection>,
+    rest: Result<Asked<Rest>, ApiError>,
 ) -> Result<Json<Value>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Conversations)?;
     let customer = customer_of(customer)?;
-    let Query(rest) = rest?;
-    let first = rest.conversations.is_none() && rest.events.is_none();
+    let Asked(rest) = rest?;
+    let after_conversations = cursor("conversations", rest.conversations.as_deref())?;
+    let after_events = cursor("events", rest.events.as_deref())?;
+    let first = after_conversations.is_none() && after_events.is_none();
     let state = reading::state(&parts, &customer).await?;
     let known = parts.record.known(&customer).await?;
     let mut nothing = state.is_none() && known.is_none();
@@ -83,14 +86,17 @@ pub async fn get(
     let mut add = |name: &str, page: Page<Value>| {
         nothing &= page.items.is_empty();
         if let Some(answer) = answer.as_object_mut() {
-            answer.insert(name.to_owned(), json!({ "items": page.items, "cursor": page.cursor }));
+            answer.insert(
+                name.to_owned(),
+                json!({ "items": page.items, "cursor": page.cursor.map(|cursor| cursor.to_string()) }),
+            );
         }
     };
-    if first || rest.conversations.is_some() {
-        add("conversations", conversations(&parts, &customer, state.as_ref(), rest.conversations.as_deref()).await?);
+    if first || after_conversations.is_some() {
+        add("conversations", conversations(&parts, &customer, state.as_ref(), after_conversations.as_ref()).await?);
     }
-    if first || rest.events.is_some() {
-        add("events", events(&parts, &customer, rest.events.as_deref()).await?);
+    if first || after_events.is_some() {
+        add("events", events(&parts, &customer, after_events.as_ref()).await?);
     }
     if first && nothing {
         return Err(ApiError::not_found("Nothing is known of this customer."));
@@ -103,7 +109,7 @@ async fn conversations(
     parts: &Parts,
     customer: &ActorId,
     state: Option<&State>,
-    cursor: Option<&str>,
+    cursor: Option<&Cursor>,
 ) -> Result<Page<Value>, ApiError> {
     let live = state.map(|state| &state.conversations);
     let mut items = Vec::new();
@@ -124,7 +130,7 @@ async fn conversations(
 }
 
 /// Events with their data: on the first page those that are pending, then those archived.
-async fn events(parts: &Parts, customer: &ActorId, cursor: Option<&str>) -> Result<Page<Value>, ApiError> {
+async fn events(parts: &Parts, customer: &ActorId, cursor: Option<&Cursor>) -> Result<Page<Value>, ApiError> {
     let mut items = Vec::new();
     if cursor.is_none() {
         let own = std::iter::once(customer.partition(parts.store.partitions()));

@@ -1,8 +1,7 @@
 //! `/v1/dead-letters`: inputs that could not be processed; look, send again, drop.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Parts;
 use super::keys::Right;
 use super::problem::{ApiError, Problem};
+use super::query::{Asked, cursor};
 use crate::model::decision::DeadLetter;
 use crate::model::ids::{ActorId, EventId};
 use crate::store::{NewInput, StoredDead};
@@ -102,12 +102,11 @@ async fn one(parts: &Parts, headers: &HeaderMap, id: &str) -> Result<(EventId, D
 pub async fn list(
     State(parts): State<Parts>,
     headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Asked<Wanted>, ApiError>,
 ) -> Result<Json<DeadLetterList>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Admin)?;
-    let Query(wanted) = wanted?;
-    let unknown = |_| ApiError::invalid("query cursor", "`cursor` is that of a page before.");
-    let after: Option<EventId> = wanted.cursor.as_deref().map(str::parse).transpose().map_err(unknown)?;
+    let Asked(wanted) = wanted?;
+    let after: Option<EventId> = cursor("cursor", wanted.cursor.as_deref())?;
     let limit = wanted.limit.unwrap_or(PAGE).clamp(1, MOST);
     let stored = parts.store.dead(after, limit).await?;
     let full = stored.len() == limit;
@@ -162,7 +161,7 @@ pub async fn resend(
     };
     let partition = wanted.partition;
     let actor = letter.actor.unwrap_or_else(ActorId::of_partition);
-    let input = NewInput { partition, actor, payload, dedupe: None, bounded: false };
+    let input = NewInput { partition, actor, payload, dedupe: None, bounded: false, guest: false };
     let appended = parts.store.append(vec![input]).await?;
     let pos = appended.first().map(|appended| appended.pos).ok_or_else(|| ApiError::internal("no position"))?;
     parts.store.take_dead(partition, wanted.pos).await?;

@@ -23,6 +23,7 @@ pub mod outcomes;
 pub mod pace;
 pub mod playbooks;
 pub mod problem;
+pub mod query;
 pub mod reading;
 pub mod segment;
 pub mod widget;

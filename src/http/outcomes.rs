@@ -1,8 +1,8 @@
 //! `GET /v1/events`: what became of events.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::keys::Right;
 use super::problem::{ApiError, Problem};
+use super::query::{Asked, cursor};
 use super::{Parts, reading};
 use crate::model::catalog::Catalogs;
 use crate::model::decision::{GoalReached, Judged};
@@ -239,7 +240,7 @@ pub struct EventList {
     get, path = "/v1/events", tag = "events", params(Wanted),
     responses(
         (status = 200, description = "Those with this id", body = EventList),
-        (status = 400, description = "`id` is missing", body = Problem),
+        (status = 400, description = "The query is wrong", body = Problem),
         (status = 401, description = "No valid API key", body = Problem),
         (status = 403, description = "The key may not read events", body = Problem),
     ),
@@ -248,23 +249,24 @@ pub struct EventList {
 pub async fn list(
     State(parts): State<Parts>,
     headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Asked<Wanted>, ApiError>,
 ) -> Result<Json<EventList>, ApiError> {
     parts.keys.authenticate_secret(&headers, Right::Events)?;
-    let Query(wanted) = wanted?;
+    let Asked(wanted) = wanted?;
     let id = wanted.id.filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| ApiError::invalid("query id", "The query needs `id`, the sender's id of the event."))?;
+    let after = cursor("cursor", wanted.cursor.as_deref())?;
     let catalogs = (parts.catalogs)();
     let source = wanted.source.as_deref();
     let mut items = Vec::new();
-    if wanted.cursor.is_none() {
+    if after.is_none() {
         let is_it = |event: &Event| event.id == id && source.is_none_or(|source| event.source == source);
         let partitions = (0..parts.store.partitions()).map(Partition);
         let found = reading::pending(&parts, partitions, is_it).await?;
         items.extend(found.into_iter().map(|(id, event)| pending(id, event)));
     }
     let limit = wanted.limit.unwrap_or(100).clamp(1, 200);
-    let page = parts.record.sent_as(&id, source, wanted.cursor.as_deref(), limit).await?;
+    let page = parts.record.sent_as(&id, source, after.as_ref(), limit).await?;
     items.extend(page.items.into_iter().map(|view| archived(view, &catalogs)));
-    Ok(Json(EventList { items, cursor: page.cursor }))
+    Ok(Json(EventList { items, cursor: page.cursor.map(|cursor| cursor.to_string()) }))
 }

@@ -12,7 +12,7 @@ use super::intake::{Accepted, accept, error_of, profile, received};
 use super::keys::{Right, basic, bearer};
 use super::limits::{headers_of, read};
 use super::problem::{ApiError, Problem};
-use crate::ingest::segment::{Call, open};
+use crate::ingest::segment::{Call, open, write_key};
 
 /// What Segment's events come from, where the key does not say.
 const SOURCE: &str = "segment";
@@ -29,7 +29,7 @@ async fn take(parts: Parts, headers: HeaderMap, body: Body, call: Option<Call>) 
     let given = match (early, &request) {
         (Some(_), _) => header,
         (None, Ok(request)) => request.write_key.clone(),
-        (None, Err(_)) => None,
+        (None, Err(_)) => write_key(&body),
     };
     let key = parts.keys.allow(given, Right::Events)?;
     let request = request?;

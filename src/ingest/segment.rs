@@ -67,10 +67,7 @@ pub struct Request<'b> {
 /// It is no JSON object, or its `batch` no array.
 pub fn open(call: Option<Call>, body: &[u8]) -> Result<Request<'_>, Refused> {
     let members = members(body)?;
-    let text = |name: &str| {
-        members.iter().find(|(known, _)| known == name).and_then(|(_, raw)| serde_json::from_str(raw.get()).ok())
-    };
-    let write_key: Option<String> = text("writeKey");
+    let write_key = written_key(&members);
     if call.is_some() {
         let whole: &RawValue = serde_json::from_slice(body).map_err(|_| Refused::at("", "is no JSON"))?;
         return Ok(Request { write_key, items: vec![whole], common: Map::new(), shared: 0, call });
@@ -93,6 +90,15 @@ pub fn open(call: Option<Call>, body: &[u8]) -> Result<Request<'_>, Refused> {
     }
     let items = items.ok_or_else(|| Refused::at("/batch", "a batch is an object with an array `batch`"))?;
     Ok(Request { write_key, items, common, shared, call: None })
+}
+
+/// The `writeKey` of a body, whatever else is wrong with it: who sends it is told so by name, not turned away.
+pub fn write_key(body: &[u8]) -> Option<String> {
+    written_key(&members(body).ok()?)
+}
+
+fn written_key(members: &[(String, &RawValue)]) -> Option<String> {
+    members.iter().find(|(name, _)| name == "writeKey").and_then(|(_, raw)| serde_json::from_str(raw.get()).ok())
 }
 
 impl Request<'_> {

@@ -301,6 +301,8 @@ pub struct Template {
     pub name: String,
     /// As written.
     pub source: String,
+    /// How deep its loops stand in one another, those of what it includes counted.
+    pub loops: usize,
 }
 
 /// A sentence that Beckon says by itself, without anything to fill in.
@@ -315,7 +317,7 @@ pub struct Sentence {
 impl Sentence {
     /// The sentence as words of a playbook.
     pub fn template(self) -> Template {
-        Template { name: self.name.to_owned(), source: self.text.to_owned() }
+        Template { name: self.name.to_owned(), source: self.text.to_owned(), loops: 0 }
     }
 }
 

@@ -3,7 +3,7 @@
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::page::{MOST, Page, after, containing};
+use super::page::{Cursor, MOST, Page, containing};
 use super::rows::{Cell, bind, number};
 use super::views::name_of;
 use super::{Record, RecordError};
@@ -119,7 +119,7 @@ impl Record {
     pub async fn conversations(
         &self,
         filter: &ConversationFilter,
-        cursor: Option<&str>,
+        cursor: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<Listed>, RecordError> {
         let limit = limit.clamp(1, MOST);
@@ -127,7 +127,7 @@ impl Record {
         let mut wanted = conditions(filter);
         let (sort, order) =
             if longest_first { ("coalesce(c.needs_since, c.updated_at)", "asc") } else { ("c.updated_at", "desc") };
-        if let Some((at, id)) = after(cursor) {
+        if let Some(Cursor { at, id }) = cursor.cloned() {
             let than = if longest_first { ">" } else { "<" };
             let (a, b, c) = (wanted.next(Cell::Int(at)), wanted.next(Cell::Int(at)), wanted.next(Cell::Text(id)));
             wanted.parts.push(format!("({sort} {than} {a} or ({sort} = {b} and c.id {than} {c}))"));
@@ -141,12 +141,10 @@ impl Record {
         }
         let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
         let items = rows.iter().map(|row| self.listed(row)).collect::<Result<Vec<_>, _>>()?;
-        let page =
-            Page::cut(items, limit, |(_, sort, updated)| (if longest_first { *sort } else { *updated }, String::new()));
-        // The cursor needs the id as well, which stands in the summary.
-        let last = page.items.last().map(|(listed, ..)| listed.summary.id.to_string());
-        let cursor = page.cursor.zip(last).map(|(at, id)| format!("{at}{id}"));
-        Ok(Page { items: page.items.into_iter().map(|(listed, ..)| listed).collect(), cursor })
+        let page = Page::cut(items, limit, |(listed, sort, updated)| {
+            (if longest_first { *sort } else { *updated }, listed.summary.id.to_string())
+        });
+        Ok(Page { items: page.items.into_iter().map(|(listed, ..)| listed).collect(), cursor: page.cursor })
     }
 
     /// How many conversations each view of the inbox has.

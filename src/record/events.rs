@@ -5,7 +5,7 @@ use std::time::Instant;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::page::{MOST, Page, after, containing};
+use super::page::{Cursor, MOST, Page, containing};
 use super::rows::{Cell, bind, number};
 use super::{Record, RecordError};
 use crate::model::decision::{GoalReached, Judged};
@@ -158,7 +158,7 @@ impl Record {
         &self,
         id: &str,
         source: Option<&str>,
-        cursor: Option<&str>,
+        cursor: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<EventView>, RecordError> {
         let limit = limit.clamp(1, MOST);
@@ -169,7 +169,7 @@ impl Record {
             cells.push(Cell::Text(source.to_owned()));
             parts.push(format!("source = ${}", cells.len()));
         }
-        if let Some((at, id)) = after(cursor) {
+        if let Some(Cursor { at, id }) = cursor.cloned() {
             cells.extend([Cell::Int(at), Cell::Int(at), Cell::Text(id)]);
             let n = cells.len();
             parts.push(format!("(received_at < ${} or (received_at = ${} and id < ${n}))", n - 2, n - 1));
@@ -205,7 +205,7 @@ impl Record {
     pub async fn recent_events(
         &self,
         filter: &EventFilter,
-        cursor: Option<&str>,
+        cursor: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<EventRow>, RecordError> {
         let limit = limit.clamp(1, MOST);
@@ -253,7 +253,7 @@ impl Record {
         } else {
             "event".to_owned()
         };
-        if let Some((at, id)) = after(cursor) {
+        if let Some(Cursor { at, id }) = cursor.cloned() {
             cells.extend([Cell::Int(at), Cell::Int(at), Cell::Text(id)]);
             let n = cells.len();
             parts.push(format!("(received_at < ${} or (received_at = ${} and id < ${n}))", n - 2, n - 1));

@@ -34,7 +34,7 @@ pub use customers::{CustomerRow, CustomerView, Known};
 pub use events::{EventFilter, EventRow, EventStatus, EventView, SEARCHED, VerdictCount};
 pub use flow::{Flow, FlowEvents, FlowRow, FlowTalk};
 pub use line::{Line, LineId, StoredText};
-pub use page::Page;
+pub use page::{Cursor, NoCursor, Page};
 pub use recorded::{Named, Recorded};
 pub use replies::{SaveError, SavedReply};
 pub use sessions::{AuditRow, Session};

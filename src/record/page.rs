@@ -1,5 +1,8 @@
 //! Pages of lists: items and an opaque cursor to what follows.
 
+use std::fmt;
+use std::str::FromStr;
+
 /// The most items of one page.
 pub(super) const MOST: u32 = 500;
 
@@ -9,7 +12,36 @@ pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// Where the rest begins; none where this is the end.
-    pub cursor: Option<String>,
+    pub cursor: Option<Cursor>,
+}
+
+/// Where a page ended: opaque to who goes on from it, and read back before anything is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// What the list is sorted by, of the last item shown.
+    pub(super) at: i64,
+    /// The last item's id.
+    pub(super) id: String,
+}
+
+/// A text that no page gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is the cursor of no page")]
+pub struct NoCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.at, self.id)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Cursor, NoCursor> {
+        let (at, id) = text.split_once('_').filter(|(_, id)| !id.is_empty()).ok_or(NoCursor)?;
+        Ok(Cursor { at: at.parse().map_err(|_| NoCursor)?, id: id.to_owned() })
+    }
 }
 
 impl<T> Page<T> {
@@ -19,17 +51,11 @@ impl<T> Page<T> {
         let more = items.len() > limit;
         items.truncate(limit);
         let cursor = items.last().filter(|_| more).map(|last| {
-            let (number, id) = at(last);
-            format!("{number}_{id}")
+            let (at, id) = at(last);
+            Cursor { at, id }
         });
         Page { items, cursor }
     }
-}
-
-/// Reads a cursor; a text that is none begins at the start.
-pub(super) fn after(cursor: Option<&str>) -> Option<(i64, String)> {
-    let (number, id) = cursor?.split_once('_')?;
-    Some((number.parse().ok()?, id.to_owned()))
 }
 
 /// A pattern for `like … escape '!'` that finds `text` anywhere, wildcards taken as they are; bounded.
@@ -58,9 +84,12 @@ mod tests {
     #[test]
     fn a_page_names_where_the_rest_begins() {
         let page = Page::cut(vec![3_i64, 2, 1], 2, |n| (*n, format!("id-{n}")));
-        assert_eq!((page.items, page.cursor.as_deref()), (vec![3, 2], Some("2_id-2")));
-        assert_eq!(after(Some("2_id-2")), Some((2, "id-2".to_owned())));
-        assert_eq!(after(Some("nonsense")), None);
+        let cursor = page.cursor.unwrap();
+        assert_eq!((page.items, cursor.to_string().as_str()), (vec![3, 2], "2_id-2"));
+        assert_eq!("2_id-2".parse(), Ok(cursor));
+        for text in ["", "nonsense", "2", "2_", "x_id-2", "_id-2"] {
+            assert_eq!(text.parse::<Cursor>(), Err(NoCursor), "{text}");
+        }
         assert_eq!(Page::cut(vec![1_i64], 2, |n| (*n, String::new())).cursor, None);
     }
 }

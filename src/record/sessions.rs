@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::accounts::{Account, account, token};
-use super::page::{MOST, Page, after};
+use super::page::{Cursor, MOST, Page};
 use super::rows::{int, number};
 use super::{Record, RecordError};
 use crate::model::time::{Millis, Ms};
@@ -124,9 +124,9 @@ impl Record {
     ///
     /// # Errors
     /// The record's.
-    pub async fn audited(&self, cursor: Option<&str>, limit: u32) -> Result<Page<AuditRow>, RecordError> {
+    pub async fn audited(&self, cursor: Option<&Cursor>, limit: u32) -> Result<Page<AuditRow>, RecordError> {
         let limit = limit.clamp(1, MOST);
-        let (at, id) = after(cursor).unwrap_or((i64::MAX, String::new()));
+        let Cursor { at, id } = cursor.cloned().unwrap_or(Cursor { at: i64::MAX, id: String::new() });
         let rows = sqlx::query(
             "select at, who, act, about, address, id from audit where at < $1 or (at = $1 and id < $2) \
              order by at desc, id desc limit $3",

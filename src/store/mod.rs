@@ -90,6 +90,9 @@ pub struct NewInput {
     pub dedupe: Option<DedupeKey>,
     /// Whether bounds hold it up. Results, ticks and forwards never are.
     pub bounded: bool,
+    /// Whether a browser or a customer sent it: they are held up at half of every bound, so that whoever reads a page
+    /// cannot shut out the company.
+    pub guest: bool,
 }
 
 /// A keyed hash of source, id and customer.
@@ -330,6 +333,18 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// What holds up guests; one of each is always admitted.
+    fn halved(self) -> Bounds {
+        let half = |bound: u64| bound.div_ceil(2);
+        Bounds {
+            inbox: half(self.inbox),
+            effects: half(self.effects),
+            journal: half(self.journal),
+            dedupe_keys: half(self.dedupe_keys),
+            ..self
+        }
+    }
+
     /// How many dead letters one customer may have before new inputs are refused, where a partition has so many of all.
     fn dead_of_one(&self, of_all: u64) -> u64 {
         if of_all >= self.dead { 1 } else { self.dead_a_customer.max(1) }

@@ -167,6 +167,7 @@ async fn every_mode_of_the_cloudevents_library_is_the_same_event() {
 async fn the_shipped_profiles_read_standard_webhooks_and_svix() {
     let door = hooks().await;
     let requests = recording("standardwebhooks-svix-node");
+    assert_eq!(requests.len(), 2);
     for (request, source) in requests.iter().zip(["standard-webhooks", "svix"]) {
         let expected = told(json!({
             "id": "msg_2f0", "source": source, "type": "order.delayed", "time": "2026-11-23T08:55:52.806Z",
@@ -204,6 +205,7 @@ async fn the_shipped_profile_reads_github() {
 async fn the_shipped_profile_reads_alertmanager() {
     let door = hooks().await;
     let requests = recording("alertmanager");
+    assert_eq!(requests.len(), 2);
     for (request, (state, time)) in
         requests.iter().zip([("firing", "2026-11-23T09:06:26.496Z"), ("resolved", "2026-11-23T09:06:30.000Z")])
     {

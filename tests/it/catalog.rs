@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
+use beckon::catalog::scenario::compile_scenarios;
 use beckon::catalog::{Mistake, compile, hash, read_workspace};
 use beckon::model::catalog::{Catalog, Files, ScriptChoices};
 use beckon::model::cel_value::{self, Held};
 use beckon::model::pattern::Moment;
 use beckon::model::time::Millis;
+use beckon::rehearsal::scenario::Theatre;
 use serde_json::json;
 
 const PLAYBOOK: &str = r#"playbook: checkout-trouble
@@ -270,6 +273,7 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
         ("within: 30m", "within: 30", "a length of time is expected here, not a number", "30", "such as `30m`"),
         ("within: 30m", "within: 10000d", "a time from 1s to 366d is expected here", "10000d", ""),
         ("turns: 20", "turns: 0", "a number from 1 to 1000 is expected here", "0", ""),
+        ("turns: 20", "turns: -1", "a number from 1 to 1000 is expected here", "-1", ""),
         ("1 per 24h", "often", "this is no limit", "often", "written `1 per 24h`"),
         ("1 per 24h", "9999999999999999999999 per 1ms", "this is no limit", "9999999999999999999999 per 1ms", ""),
         (
@@ -311,6 +315,13 @@ fn each_kind_of_mistake_in_a_playbook_is_told_with_its_place_and_what_was_meant(
             "this expression does not parse",
             "a",
             "and is written `&&`",
+        ),
+        (
+            "event.data.total > 20.0",
+            "event.data[",
+            "this expression does not parse: something is missing here",
+            "e",
+            "",
         ),
         (
             "event.data.total > 20.0",
@@ -765,7 +776,10 @@ mod fuzz {
 
 /// The examples of the reference: fences that name a file.
 fn documented() -> Files {
-    let text = include_str!("../../docs/playbooks.md");
+    fenced(include_str!("../../docs/playbooks.md"))
+}
+
+fn fenced(text: &str) -> Files {
     let mut found = Files::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -787,6 +801,22 @@ fn the_examples_of_the_reference_compile() {
     );
     assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);
+}
+
+#[test]
+fn the_playbooks_of_the_guides_compile_and_their_scenarios_pass() {
+    let coming_from = fenced(include_str!("../../docs/coming-from.md"));
+    compile(&coming_from, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
+    let idea = fenced(include_str!("../../docs/from-idea-to-100-percent.md"));
+    let inside = |(path, text): (String, Vec<u8>)| (path.strip_prefix("my-shop/").unwrap().to_owned(), text);
+    let (tests, files): (Files, Files) = idea.into_iter().map(inside).partition(|(path, _)| path.starts_with("tests/"));
+    let catalog = Arc::new(compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes))));
+    let suites = compile_scenarios(&tests, &catalog).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
+    let theatre = Theatre { catalog, first: None };
+    let scenarios =
+        suites.iter().flat_map(|suite| suite.scenarios.iter().map(|scenario| theatre.play(suite, scenario)));
+    let played: Vec<_> = scenarios.collect();
+    assert!(played.len() == 2 && played.iter().all(|played| played.wrong.is_empty()));
 }
 
 #[test]

@@ -42,7 +42,7 @@ webhook = "https://hooks.example/services/T0PSECRET"
 fn env(more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let base = [
         ("BECKON_API_KEY", "planted-api-key"),
-        ("BECKON_IDENTITY_KEY", "planted-identity-key"),
+        ("BECKON_IDENTITY_KEY", "planted-identity-key-of-32-bytes"),
         ("LLM_KEY", "planted-llm-key"),
         ("SHOP_TOKEN", "Bearer planted-token"),
     ];
@@ -203,7 +203,7 @@ format = "jsno"
     for part in [
         "beckon.toml:2:1: there is no `listn` in `http`",
         "help: did you mean `listen`?",
-        "beckon.toml:3:12: a size from 1KiB to 256MiB is expected for `http.max_body`, not text",
+        "beckon.toml:3:12: a size from 1KiB to 256MiB is expected for `http.max_body`\n",
         "beckon.toml:5:12: `https://shop.example/cart` is no origin",
         "help: did you mean `https://shop.example`?",
         "beckon.toml:5:41: `shop` is no origin",
@@ -311,6 +311,50 @@ fn a_sqlite_record_beside_a_shared_store_is_refused_unless_there_is_one_node() {
 }
 
 #[test]
+fn a_value_of_the_right_kind_is_not_called_another() {
+    let text = told("[http]\nmax_body = \"1 gig\"\nmax_batch = 0\n[engine]\nlease = \"1ms\"\n", &[]);
+    for part in [
+        "a size from 1KiB to 256MiB is expected for `http.max_body`\n",
+        "a number from 1 to 100000 is expected for `http.max_batch`\n",
+        "a time from 2s to 1m, such as `1m`, is expected for `engine.lease`\n",
+        "lease = \"1ms\"",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let text = told("[engine]\nlease = 3\n", &[]);
+    assert!(text.contains("is expected for `engine.lease`, not a number"), "{text}");
+}
+
+#[test]
+fn a_word_that_is_no_level_is_told_before_it_ends_all_logs() {
+    let level = |level: &str| told(&format!("[log]\nlevel = \"{level}\"\n"), &[]);
+    for good in ["warn", "INFO", "off", "info,beckon::store=debug", "beckon[span{a}]=trace, warn"] {
+        assert_eq!(level(good), "", "{good}");
+    }
+    let text = level("wran");
+    assert!(text.contains("beckon.toml:2:9: `log.level` has `wran`, which is no level"), "{text}");
+    assert!(text.contains("help: did you mean `warn`?"), "{text}");
+    assert!(level("info,beckon::store").contains("a level, or `target=level`"), "{}", level("info,beckon::store"));
+    assert!(level("beckon=inof").contains("did you mean `info`?"));
+}
+
+#[test]
+fn a_key_of_tokens_that_can_be_guessed_is_refused() {
+    let key = |key: &str| told("[chat]\nidentity_keys = [\"env:IDENTITY\"]\n", &[("IDENTITY", key)]);
+    assert_eq!(key(&"x".repeat(32)), "");
+    let text = key(&"x".repeat(31));
+    assert!(text.contains("beckon.toml:2:17: a key of `chat.identity_keys` has fewer than 32 bytes"), "{text}");
+}
+
+#[test]
+fn settings_that_would_do_nothing_are_told() {
+    let text = told("[store]\nmin_replicas = 1\n", &[]);
+    assert!(text.contains("beckon.toml:2:16: `store.min_replicas` does nothing"), "{text}");
+    let text = told("[[http.api_key]]\nname = \"a\"\nkey = \"k\"\nrights = []\n", &[]);
+    assert!(text.contains("beckon.toml:4:10: a key without rights opens nothing"), "{text}");
+}
+
+#[test]
 fn keys_are_checked() {
     let key = |more: &str| told(&format!("[[http.api_key]]\nname = \"a\"\nkey = \"k\"\n{more}"), &[]);
     assert_eq!(key(""), "");
@@ -335,7 +379,8 @@ fn check_reports_the_whole_workspace() {
     assert!(good && report.starts_with("The workspace is sound: 1 playbook, 0 operations, 0 scenarios."), "{report}");
     write("beckon.toml", &SHOP.replace("\"help\"", "\"hepl\"").replace("\"shop\"  ", "\"strip\""));
     let (report, good) = run_check(dir.path());
-    assert!(!good && report.ends_with("2 mistakes\n"), "{report}");
+    assert!(!good && report.ends_with("3 mistakes\n"), "{report}");
+    assert!(report.contains("`[adapter.shop]` does nothing: no file of `adapters/` describes it"), "{report}");
     assert!(
         report.contains("`chat.playbook` names `hepl`, and there is no such playbook\n  help: did you mean `help`?")
     );
@@ -345,6 +390,26 @@ fn check_reports_the_whole_workspace() {
     let (report, _) = run_check(dir.path());
     assert!(report.contains("adapters/bank.yaml:1:10: `bank` has no address in beckon.toml"), "{report}");
     assert!(report.contains("playbooks/help.yaml:3:9: there is no key `sya` here"), "{report}");
+    write("playbooks/help.yaml", "playbook: help\non: []\nopen: { say: Hello }\n");
+    write("adapters/bank.yaml", "adapter: bank\noperatoins: {}\n");
+    write("prompts/large.md", &"x".repeat(300 * 1024));
+    std::fs::create_dir(dir.path().join("sources")).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", dir.path().join("sources/outside.yaml")).unwrap();
+    write("tests/help.yaml", "scenarios: [{ scenario: a, steps: [{ sya: Hello }] }]\n");
+    let wrong = SHOP.replace("\"help\"", "\"hepl\"").replace("anonymous", "anonymos");
+    write("beckon.toml", &wrong);
+    let (report, _) = run_check(dir.path());
+    for part in [
+        "there is no `anonymos` in `chat`",
+        "`chat.playbook` names `hepl`",
+        "adapters/bank.yaml:2:1: there is no key `operatoins` here",
+        "prompts/large.md:1:1: the file is larger than 256 KiB",
+        "sources/outside.yaml:1:1: this is a link to something outside of the workspace",
+        "tests/help.yaml:1:",
+    ] {
+        assert!(report.contains(part), "one mistake hides another: {part}\n{report}");
+    }
+    assert!(!report.contains("[adapter.shop]"), "a broken file may be the one that describes it: {report}");
     let (report, good) = run_check(tempfile::tempdir().unwrap().path());
     assert!(good && report.contains("There is no playbook in `playbooks/`"), "{report}");
     let (report, good) = run_check(&dir.path().join("nowhere"));

@@ -178,8 +178,14 @@ impl Office {
     /// Appends an input and decides it: `line` says what it changed.
     pub async fn happens(&self, body: Body, line: impl FnOnce(Pos) -> JournalLine) -> Pos {
         let payload = serde_json::to_vec(&Envelope { to: To::Actor(self.actor.clone()), body }).unwrap();
-        let input =
-            NewInput { partition: self.partition, actor: self.actor.clone(), payload, dedupe: None, bounded: false };
+        let input = NewInput {
+            partition: self.partition,
+            actor: self.actor.clone(),
+            payload,
+            dedupe: None,
+            bounded: false,
+            guest: false,
+        };
         let pos = self.store.append(vec![input]).await.unwrap()[0].pos;
         let mut owner = self.owner.lock().await;
         self.commit(&mut owner, line(pos)).await;

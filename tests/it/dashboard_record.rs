@@ -5,7 +5,7 @@ use beckon::model::decision::SummaryState;
 use beckon::model::entry::{HolderKind, OutcomeKind, Verdict};
 use beckon::model::ids::ActorId;
 use beckon::model::time::Ms;
-use beckon::record::{ConversationFilter, EventFilter, FlowTalk, Line, LineId, SaveError};
+use beckon::record::{ConversationFilter, Cursor, EventFilter, FlowTalk, Line, LineId, SaveError};
 use serde_json::json;
 
 use super::record::{
@@ -98,11 +98,11 @@ async fn events_are_found_by_word_verdict_and_playbook_a_page_at_a_time() {
     let record = record(&folder).await;
     record.archive(PARTITION, two_days()).await.unwrap();
     let page =
-        async |filter: EventFilter, cursor: Option<&str>| record.recent_events(&filter, cursor, 2).await.unwrap();
+        async |filter: EventFilter, cursor: Option<&Cursor>| record.recent_events(&filter, cursor, 2).await.unwrap();
     let filter = EventFilter { search: Some("VIEWED".to_owned()), ..EventFilter::default() };
     let first = page(filter.clone(), None).await;
-    let second = page(filter.clone(), first.cursor.as_deref()).await;
-    let third = page(filter, second.cursor.as_deref()).await;
+    let second = page(filter.clone(), first.cursor.as_ref()).await;
+    let third = page(filter, second.cursor.as_ref()).await;
     let ids: Vec<_> = [first.items, second.items, third.items].concat().into_iter().map(|row| row.id).collect();
     assert_eq!(ids, [6, 4, 3, 2, 1].map(event_id));
     assert_eq!(third.cursor, None);

@@ -23,6 +23,7 @@ mod dashboard_record;
 mod decide;
 mod described;
 mod door;
+mod examples;
 mod hooks;
 mod injection;
 mod intake;

@@ -71,7 +71,7 @@ async fn a_conversation_is_opened_claimed_and_led_by_rest() {
     assert_eq!((status, &again["id"]), (200, &said["id"]), "sent again it is the same entry: {again}");
 
     let (status, problem) = server.post(&format!("{path}/calls/1/settle"), json!({ "state": "done" })).await;
-    assert_eq!((status, &problem["type"]), (409, &json!("/problems/not_unknown")), "{problem}");
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/not-unknown")), "{problem}");
     let (status, holder) = server.post(&format!("{path}/release"), json!({ "note": "Be kind." })).await;
     assert_eq!((status, &holder["holder"]), (200, &json!("assistant")), "{holder}");
     let (status, closed) = server.post(&format!("{path}/close"), json!({})).await;
@@ -90,7 +90,7 @@ async fn a_conversation_is_opened_claimed_and_led_by_rest() {
     assert_eq!(list["items"][0]["entries"], Value::Null, "lists have no entries");
     let (status, problem) =
         server.post("/v1/conversations", json!({ "customer": "user:u_1", "playbook": "nothing" })).await;
-    assert_eq!((status, &problem["type"]), (404, &json!("/problems/unknown_playbook")), "{problem}");
+    assert_eq!((status, &problem["type"]), (404, &json!("/problems/unknown-playbook")), "{problem}");
     let (status, problem) =
         server.post("/v1/conversations", json!({ "customer": "user:u_1", "playbook": "help" })).await;
     assert_eq!((status, &problem["type"]), (422, &json!("/problems/failed")), "its key cannot be computed: {problem}");
@@ -202,6 +202,40 @@ async fn wrong_requests_point_at_the_field_and_reach_no_inbox() {
         assert!(problem["pointer"].as_str().unwrap().starts_with("query"), "{problem}");
     }
     assert_eq!(door.inputs().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_follows_a_cursor_that_is_none_is_not_sent_back_to_the_start() {
+    let server = whole().await;
+    for (path, pointer) in [
+        ("/v1/conversations?cursor=zzz", "query cursor"),
+        ("/v1/conversations?cursor=", "query cursor"),
+        ("/v1/events?id=1&cursor=zzz", "query cursor"),
+        ("/v1/customers/user:u?events=null", "query events"),
+        ("/v1/customers/user:u?conversations=1_", "query conversations"),
+        ("/v1/dead-letters?cursor=zzz", "query cursor"),
+    ] {
+        let (status, problem) = server.get(path).await;
+        assert_eq!((status, &problem["pointer"]), (400, &json!(pointer)), "{path}: {problem}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_parameter_that_is_unknown_is_refused_with_what_was_perhaps_meant() {
+    let server = whole().await;
+    for (path, pointer, meant) in [
+        ("/v1/conversations?custommer=user:u", "query custommer", "did you mean `customer`?"),
+        ("/v1/conversations/1-2-3-4?veiw=trace", "query veiw", "did you mean `view`?"),
+        ("/v1/events?id=1&page=2", "query page", "there are id, source, cursor, limit."),
+        ("/v1/customers/user:u?event=1_x", "query event", "did you mean `events`?"),
+        ("/v1/dead-letters?limits=9", "query limits", "did you mean `limit`?"),
+    ] {
+        let (status, problem) = server.get(path).await;
+        assert_eq!((status, &problem["pointer"]), (400, &json!(pointer)), "{path}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().ends_with(meant), "{problem}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

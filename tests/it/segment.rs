@@ -162,6 +162,12 @@ async fn one_bad_item_harms_no_other_and_the_answer_is_200() {
         let (status, _) = door.send(request).await;
         assert_eq!(status, 400, "{body}");
     }
+    // The key may stand in the body that is wrong: who has it is told what is wrong, who has not is not.
+    for (key, expected) in [("wk_test", 400), ("wk_wrong", 401)] {
+        let body = format!(r#"{{"writeKey":"{key}","batch":{{}}}}"#);
+        let (status, problem) = door.send(door.post("/v1/batch").body(body)).await;
+        assert_eq!(status, expected, "{key}: {problem}");
+    }
 }
 
 #[tokio::test]

@@ -126,7 +126,9 @@ fn pure_modules_know_no_io() {
                     wrong.push(format!("{}: {word}", path.display()));
                 }
             }
-            for named in paths(&text) {
+            // A writer to memory, as templates want one, is no I/O; what opens something is.
+            let writer = ["std::io::Write", "std::io::Result", "std::io::Error", "std::io::Error::other"];
+            for named in paths(&text).into_iter().filter(|named| !writer.contains(&named.as_str())) {
                 if ["std::fs", "std::net", "std::env", "std::io", "std::process", "std::thread"]
                     .iter()
                     .any(|io| named == *io || named.starts_with(&format!("{io}::")))

@@ -5,47 +5,37 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Json, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::extract::{Json, Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use beckon_example_site::api::{self, nothing_here, problem};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
+use crate::customer::Customer;
+use crate::ledger::Unplaced;
 use crate::order::{Attempt, Order};
 use crate::till::{self, Untried};
-use crate::{Shop, money};
-
-/// The longest idempotency key that is taken, in bytes.
-const KEY_BYTES: usize = 255;
+use crate::{Shop, goods, money};
 
 /// All of `/api`.
 pub fn routes(shop: &Arc<Shop>) -> Router<Arc<Shop>> {
-    Router::new()
+    let routes = Router::new()
         .route("/customers/{customer}/cards", get(cards))
+        .route("/customers/{customer}/cart", get(cart))
+        .route("/customers/{customer}/cart/lines", post(put))
+        .route("/customers/{customer}/orders", post(place))
         .route("/customers/{customer}/orders/{order}", get(order))
         .route("/customers/{customer}/orders/{order}/payments", post(pay))
-        .route("/stats", get(stats))
-        .fallback(|| async { nothing_here() })
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), need_token))
-}
-
-async fn need_token(State(shop): State<Arc<Shop>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if bool::from(token.as_bytes().ct_eq(shop.settings.api_token.as_bytes())) {
-        return next.run(request).await;
-    }
-    let refused = problem(StatusCode::UNAUTHORIZED, "A valid bearer token is needed.", None);
-    ([(WWW_AUTHENTICATE, "Bearer")], refused).into_response()
+        .route("/products/{use}", get(products))
+        .route("/stats", get(stats));
+    api::guarded(routes, &shop.settings.api_token)
 }
 
 async fn cards(State(shop): State<Arc<Shop>>, Path(customer): Path<String>) -> Response {
     let books = shop.ledger.books();
-    let Some(customer) = books.customer(&customer) else {
+    let Some(customer) = books.people.get(&customer) else {
         return nothing_here();
     };
     let mut cards: Vec<_> = customer.cards.iter().collect();
@@ -59,9 +49,86 @@ async fn cards(State(shop): State<Arc<Shop>>, Path(customer): Path<String>) -> R
     Json(list.collect::<Vec<_>>()).into_response()
 }
 
+/// What is in the cart, in words too: `Storm lantern and 2 more`.
+fn cart_of(customer: &Customer) -> Value {
+    let lines = customer.lines();
+    let cents: u32 = lines.iter().map(|line| line.cents * line.quantity).sum();
+    let listed = lines
+        .iter()
+        .map(|line| json!({ "title": line.title, "quantity": line.quantity, "price": money::euros(line.cents) }));
+    let others = customer.in_cart().saturating_sub(1);
+    let words = match (lines.first(), others) {
+        (None, _) => "nothing".to_owned(),
+        (Some(line), 0) => line.title.to_owned(),
+        (Some(line), others) => format!("{} and {others} more", line.title),
+    };
+    json!({
+        "items": customer.in_cart(), "words": words, "total": money::euros(cents), "currency": money::CURRENCY,
+        "lines": listed.collect::<Vec<_>>(),
+    })
+}
+
+async fn cart(State(shop): State<Arc<Shop>>, Path(customer): Path<String>) -> Response {
+    match shop.ledger.books().people.get(&customer) {
+        Some(customer) => Json(cart_of(customer)).into_response(),
+        None => nothing_here(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Put {
+    product: String,
+}
+
+async fn put(
+    State(shop): State<Arc<Shop>>,
+    Path(customer): Path<String>,
+    body: Result<Json<Put>, JsonRejection>,
+) -> Response {
+    let put = match api::body(body, "/product") {
+        Ok(put) => put,
+        Err(refused) => return *refused,
+    };
+    let Some(product) = goods::find(&put.product) else {
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "The shop does not sell this.", Some("/product"));
+    };
+    match till::put(&shop, &customer, product, till::Quantity::AtLeastOne) {
+        Ok(()) => match shop.ledger.books().people.get(&customer) {
+            Some(customer) => (StatusCode::CREATED, Json(cart_of(customer))).into_response(),
+            None => nothing_here(),
+        },
+        Err(untried) => refused(&untried),
+    }
+}
+
+/// Places the order of what is in the cart, or finds the unpaid one that was made of it: asking twice places one.
+async fn place(State(shop): State<Arc<Shop>>, Path(customer): Path<String>) -> Response {
+    let mut books = shop.ledger.books();
+    match books.place(&customer) {
+        Ok(id) => match books.people.get(&customer).and_then(|customer| customer.order(&id)) {
+            Some(order) => (StatusCode::CREATED, Json(told(order))).into_response(),
+            None => nothing_here(),
+        },
+        Err(Unplaced::EmptyCart) => problem(StatusCode::CONFLICT, "Nothing is in the cart.", None),
+        Err(Unplaced::TooMany) => problem(StatusCode::TOO_MANY_REQUESTS, "Too many orders were placed.", None),
+    }
+}
+
+/// What the shop sells that is good for something.
+async fn products(Path(wanted): Path<goods::Use>) -> Response {
+    let fits = |product: &&goods::Product| product.used == wanted;
+    let told = |product: &goods::Product| {
+        let price = money::words(product.cents);
+        json!({ "id": product.slug, "title": product.title, "note": product.note, "price": price,
+            "label": format!("{}, {price}", product.title) })
+    };
+    Json(goods::SHELF.iter().filter(fits).map(told).collect::<Vec<_>>()).into_response()
+}
+
 async fn order(State(shop): State<Arc<Shop>>, Path((customer, order)): Path<(String, String)>) -> Response {
     let books = shop.ledger.books();
-    match books.customer(&customer).and_then(|customer| customer.order(&order)) {
+    match books.people.get(&customer).and_then(|customer| customer.order(&order)) {
         Some(order) => Json(told(order)).into_response(),
         None => nothing_here(),
     }
@@ -92,26 +159,13 @@ async fn pay(
     headers: HeaderMap,
     body: Result<Json<Payment>, JsonRejection>,
 ) -> Response {
-    let payment = match body {
-        Ok(Json(payment)) => payment,
-        Err(rejection) => {
-            return problem(rejection.status(), &rejection.body_text(), Some("/card"));
-        }
-    };
-    let key = match headers.get("idempotency-key").map(|value| value.to_str()) {
-        None => None,
-        Some(Ok(key)) if !key.is_empty() && key.len() <= KEY_BYTES => Some(key),
-        Some(_) => {
-            return problem(StatusCode::BAD_REQUEST, "Idempotency-Key must be 1 to 255 ASCII characters.", None);
-        }
+    let (payment, key) = match (api::body(body, "/card"), api::key(&headers)) {
+        (Ok(payment), Ok(key)) => (payment, key),
+        (Err(refused), _) | (_, Err(refused)) => return *refused,
     };
     let tried = match till::pay(&shop, &customer, &order, &payment.card, key) {
         Ok(tried) => tried,
-        Err(Untried::NotTheirs) => return nothing_here(),
-        Err(Untried::Busy) => {
-            let busy = problem(StatusCode::SERVICE_UNAVAILABLE, "Payments are held up for a moment.", None);
-            return ([(RETRY_AFTER, "1")], busy).into_response();
-        }
+        Err(untried) => return refused(&untried),
     };
     match tried.answer.attempt {
         Attempt::Paid { payment_id } => {
@@ -132,25 +186,16 @@ async fn pay(
     }
 }
 
+fn refused(untried: &Untried) -> Response {
+    match untried {
+        Untried::NotTheirs => nothing_here(),
+        Untried::Busy => api::busy(),
+    }
+}
+
 async fn stats(State(shop): State<Arc<Shop>>) -> Response {
     let books = shop.ledger.books();
     let charges = books.charges();
     let total: u32 = charges.values().sum();
     Json(json!({ "charges": charges, "total": total })).into_response()
-}
-
-fn nothing_here() -> Response {
-    problem(StatusCode::NOT_FOUND, "This customer has no such thing here.", None)
-}
-
-/// An error as RFC 9457 problem details; `pointer` names the field that is wrong.
-fn problem(status: StatusCode, detail: &str, pointer: Option<&str>) -> Response {
-    let mut told = json!({
-        "type": "about:blank", "status": status.as_u16(), "detail": detail,
-        "title": status.canonical_reason().unwrap_or("Error"),
-    });
-    if let (Some(pointer), Value::Object(fields)) = (pointer, &mut told) {
-        fields.insert("pointer".into(), pointer.into());
-    }
-    (status, [(CONTENT_TYPE, "application/problem+json")], told.to_string()).into_response()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rand::{RngExt, distr::Alphanumeric};
+use beckon_example_site::Person;
 
 use crate::goods;
 use crate::order::{Line, Order, Status};
@@ -11,21 +11,6 @@ use crate::order::{Line, Order, Status};
 pub const QUANTITY: u32 = 9;
 /// The most orders a customer may place, so that nobody fills the memory of the shop.
 pub const ORDERS: usize = 100;
-
-const NAMES: [&str; 12] = [
-    "Ana Duarte",
-    "Jonas Weber",
-    "Nora Haugen",
-    "Elif Kaya",
-    "Tom Okafor",
-    "Mia Lindqvist",
-    "Rui Santos",
-    "Ida Nowak",
-    "Liam Byrne",
-    "Aiko Mori",
-    "Omar Haddad",
-    "Clara Rossi",
-];
 
 /// A card on file. The numbers are made up.
 #[derive(Debug, Clone)]
@@ -86,20 +71,6 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// Somebody new, with an id nobody can guess.
-    #[must_use]
-    pub fn new() -> Self {
-        let mut id = random(14);
-        id.make_ascii_lowercase();
-        Self {
-            id: format!("c-{id}"),
-            name: NAMES.get(rand::rng().random_range(0..NAMES.len())).copied().unwrap_or("Ana Duarte"),
-            cards: wallet(),
-            cart: BTreeMap::new(),
-            orders: Vec::new(),
-        }
-    }
-
     /// How many things are in the cart.
     #[must_use]
     pub fn in_cart(&self) -> u32 {
@@ -138,14 +109,16 @@ impl Customer {
     }
 }
 
-impl Default for Customer {
-    fn default() -> Self {
-        Self::new()
+impl Person for Customer {
+    fn new(id: String, name: &'static str) -> Self {
+        Self { id, name, cards: wallet(), cart: BTreeMap::new(), orders: Vec::new() }
     }
-}
 
-/// Random letters and digits, for ids and sessions.
-#[must_use]
-pub fn random(length: usize) -> String {
-    rand::rng().sample_iter(Alphanumeric).take(length).map(char::from).collect()
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
 }

@@ -1,5 +1,19 @@
 //! What Northwind sells. Fixed: a shop that is only there to be tried needs no stock keeping.
 
+use serde::Deserialize;
+
+/// What a thing is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Use {
+    /// Outside, in weather.
+    Outdoors,
+    /// In the kitchen.
+    Kitchen,
+    /// On the way.
+    Travel,
+}
+
 /// One thing on the shelf.
 #[derive(Debug, Clone, Copy)]
 pub struct Product {
@@ -9,6 +23,8 @@ pub struct Product {
     pub title: &'static str,
     /// One line about it.
     pub note: &'static str,
+    /// What it is good for.
+    pub used: Use,
     /// Price in euro cents.
     pub cents: u32,
     /// Its picture: an SVG document drawn with the classes of the shop's own style sheet.
@@ -21,6 +37,7 @@ pub const SHELF: [Product; 8] = [
         slug: "storm-lantern",
         title: "Storm lantern",
         note: "Burns on in a gale. Brass and glass.",
+        used: Use::Outdoors,
         cents: 8950,
         drawing: include_str!("../drawings/lantern.svg"),
     },
@@ -28,6 +45,7 @@ pub const SHELF: [Product; 8] = [
         slug: "harbour-kettle",
         title: "Harbour kettle",
         note: "Enamelled steel, two litres, loud whistle.",
+        used: Use::Kitchen,
         cents: 6400,
         drawing: include_str!("../drawings/kettle.svg"),
     },
@@ -35,6 +53,7 @@ pub const SHELF: [Product; 8] = [
         slug: "deck-mug",
         title: "Deck mug",
         note: "Falls overboard without a chip.",
+        used: Use::Kitchen,
         cents: 1800,
         drawing: include_str!("../drawings/mug.svg"),
     },
@@ -42,6 +61,7 @@ pub const SHELF: [Product; 8] = [
         slug: "island-blanket",
         title: "Island blanket",
         note: "New wool, woven on the island of Texel.",
+        used: Use::Travel,
         cents: 12000,
         drawing: include_str!("../drawings/blanket.svg"),
     },
@@ -49,6 +69,7 @@ pub const SHELF: [Product; 8] = [
         slug: "brass-compass",
         title: "Brass compass",
         note: "Points north. That is all it does.",
+        used: Use::Travel,
         cents: 4600,
         drawing: include_str!("../drawings/compass.svg"),
     },
@@ -56,6 +77,7 @@ pub const SHELF: [Product; 8] = [
         slug: "fisher-beanie",
         title: "Fisher beanie",
         note: "Lambswool, knitted tight, covers both ears.",
+        used: Use::Outdoors,
         cents: 2900,
         drawing: include_str!("../drawings/beanie.svg"),
     },
@@ -63,6 +85,7 @@ pub const SHELF: [Product; 8] = [
         slug: "beach-kite",
         title: "Beach kite",
         note: "Flies from three knots of wind.",
+        used: Use::Outdoors,
         cents: 5400,
         drawing: include_str!("../drawings/kite.svg"),
     },
@@ -70,6 +93,7 @@ pub const SHELF: [Product; 8] = [
         slug: "canvas-duffel",
         title: "Canvas duffel",
         note: "Waxed canvas, forty litres, one long strap.",
+        used: Use::Travel,
         cents: 14900,
         drawing: include_str!("../drawings/duffel.svg"),
     },

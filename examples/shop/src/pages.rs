@@ -9,35 +9,41 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
-use jiff::Timestamp;
+use beckon_example_site::{Frame, Visitor, forget, own_forms_only, remember, token, welcome};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
 use tera::Context;
 
 use crate::customer::Customer;
 use crate::ledger::Unplaced;
 use crate::order::{Attempt, Status};
-use crate::session::{self, Visitor};
-use crate::till::{self, Untried};
-use crate::views::{self, Frame};
-use crate::{Shop, goods, token};
+use crate::till::{self, Quantity, Untried};
+use crate::{Shop, events, goods, views};
+
+/// As long ago as a playbook waits after a change of the cart, but for a second: then the wait is over.
+const CART_LEFT: SignedDuration = SignedDuration::from_secs(30 * 60 - 1);
+/// The same after the last look at a product.
+const LOOKED: SignedDuration = SignedDuration::from_secs(5 * 60 - 1);
 
 /// All pages and forms.
 pub fn routes(shop: &Arc<Shop>) -> Router<Arc<Shop>> {
     let pages = Router::new()
         .route("/", get(front))
+        .route("/products/{product}", get(product))
         .route("/cart", get(cart))
         .route("/orders", get(orders))
         .route("/orders/{order}", get(order))
         .route("/orders/{order}/checkout", get(checkout))
         .fallback(missing)
-        .layer(middleware::from_fn_with_state(Arc::clone(shop), session::welcome));
+        .layer(middleware::from_fn_with_state(Arc::clone(shop), welcome::<Shop>));
     let forms = Router::new()
         .route("/cart/lines", post(put))
         .route("/checkout", post(place))
         .route("/orders/{order}/pay", post(pay))
+        .route("/play/cart", post(play_cart))
+        .route("/play/looks", post(play_looks))
         .route("/leave", post(leave))
-        .layer(middleware::from_fn(session::own_forms_only));
+        .layer(middleware::from_fn(own_forms_only));
     let documents = Router::new().route("/token", get(fresh_token)).route("/orders/{order}/status", get(status));
     pages.merge(forms).merge(documents)
 }
@@ -52,31 +58,41 @@ fn page(
     let mut context = Context::new();
     let found = {
         let books = shop.ledger.books();
-        let Some(customer) = books.customer(&visitor.0) else {
+        let Some(customer) = books.people.get(&visitor.0) else {
             return Redirect::to("/").into_response();
         };
-        let token = match token::sign(customer, &shop.settings.identity_key) {
+        let token = match token::sign(&customer.id, customer.name, &shop.settings.identity_key) {
             Ok(token) => token,
-            Err(error) => return unsigned(&error),
+            Err(error) => return token::unsigned(&error),
         };
-        context.insert("frame", &Frame::new(customer, shop.widget.clone(), token));
+        let frame = Frame { brand: views::BRAND, widget: shop.widget.clone(), token, name: customer.name };
+        context.insert("frame", &frame);
+        context.insert("in_cart", &customer.in_cart());
+        context.insert("bad_card", customer.cards.iter().find(|card| !card.works).map_or("", |card| card.last));
         fill(customer, &mut context).is_some()
     };
     if found {
         shop.views.page(StatusCode::OK, name, &context)
     } else {
-        shop.views.page(StatusCode::NOT_FOUND, "missing.html", &context)
+        shop.views.page(StatusCode::NOT_FOUND, "site.html", &context)
     }
-}
-
-fn unsigned(error: &jsonwebtoken::errors::Error) -> Response {
-    tracing::error!(error = %error, "token not signed");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 async fn front(State(shop): State<Arc<Shop>>, visitor: Visitor) -> Response {
     page(&shop, &visitor, "front.html", |_, context| {
         context.insert("shelf", &views::shelf());
+        Some(())
+    })
+}
+
+async fn product(State(shop): State<Arc<Shop>>, visitor: Visitor, Path(slug): Path<String>) -> Response {
+    let Some(product) = goods::find(&slug) else {
+        return missing(State(shop), visitor).await;
+    };
+    // Who only looks is told of where there is room: no page waits for Beckon.
+    let _ = shop.outbox.try_send(events::product_viewed(&visitor.0, product, Timestamp::now()));
+    page(&shop, &visitor, "product.html", |_, context| {
+        context.insert("product", &views::tile(product));
         Some(())
     })
 }
@@ -119,7 +135,7 @@ async fn checkout(State(shop): State<Arc<Shop>>, visitor: Visitor, Path(id): Pat
 }
 
 async fn missing(State(shop): State<Arc<Shop>>, visitor: Visitor) -> Response {
-    page(&shop, &visitor, "missing.html", |_, _| None)
+    page(&shop, &visitor, "site.html", |_, _| None)
 }
 
 #[derive(Deserialize)]
@@ -136,11 +152,12 @@ async fn put(State(shop): State<Arc<Shop>>, visitor: Visitor, form: Result<Form<
     let Some(product) = goods::find(&form.product) else {
         return unreadable();
     };
-    if let Some(customer) = shop.ledger.books().customer_mut(&visitor.0) {
-        let one_more = customer.cart.get(product.slug).copied().unwrap_or_default().saturating_add(1);
-        customer.put(product.slug, form.quantity.unwrap_or(one_more));
+    let quantity = form.quantity.map_or(Quantity::OneMore, Quantity::Of);
+    match till::put(&shop, &visitor.0, product, quantity) {
+        Ok(()) => Redirect::to("/cart").into_response(),
+        Err(Untried::NotTheirs) => Redirect::to("/").into_response(),
+        Err(Untried::Busy) => busy(),
     }
-    Redirect::to("/cart").into_response()
 }
 
 async fn place(State(shop): State<Arc<Shop>>, visitor: Visitor) -> Response {
@@ -175,34 +192,51 @@ async fn pay(
         }
         Ok(tried) => Redirect::to(&format!("/orders/{}/checkout#declined", tried.order.id)).into_response(),
         Err(Untried::NotTheirs) => Redirect::to("/orders").into_response(),
-        Err(Untried::Busy) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Payments are held up for a moment. Nothing was charged.").into_response()
-        }
+        Err(Untried::Busy) => busy(),
     }
 }
 
-async fn leave(headers: HeaderMap) -> Response {
-    (session::forget(&headers), Redirect::to("/")).into_response()
+/// Plays somebody new who left a lantern in the cart a while ago.
+async fn play_cart(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+    let Ok(told) = shop.outbox.try_reserve() else { return busy() };
+    let mut books = shop.ledger.books();
+    let (session, id) = books.people.welcome();
+    if let (Some(customer), Some(lantern)) = (books.people.get_mut(&id), goods::SHELF.first()) {
+        customer.put(lantern.slug, 1);
+        told.send(events::cart_updated(customer, Timestamp::now() - CART_LEFT));
+    }
+    (remember(&*shop, &headers, session), Redirect::to("/cart")).into_response()
+}
+
+/// Plays somebody new who looked at three things a while ago, and put none of them into the cart.
+async fn play_looks(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+    let looked = goods::SHELF.iter().take(3);
+    let Ok(told) = shop.outbox.try_reserve_many(looked.len()) else { return busy() };
+    let (session, id) = shop.ledger.books().people.welcome();
+    for (told, product) in told.zip(looked) {
+        told.send(events::product_viewed(&id, product, Timestamp::now() - LOOKED));
+    }
+    (remember(&*shop, &headers, session), Redirect::to("/")).into_response()
+}
+
+fn busy() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "The shop is held up for a moment. Nothing was charged.").into_response()
+}
+
+async fn leave(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Response {
+    (forget(&*shop, &headers), Redirect::to("/")).into_response()
 }
 
 async fn fresh_token(State(shop): State<Arc<Shop>>, visitor: Visitor) -> Response {
-    let books = shop.ledger.books();
-    let Some(customer) = books.customer(&visitor.0) else {
-        return StatusCode::UNAUTHORIZED.into_response();
-    };
-    match token::sign(customer, &shop.settings.identity_key) {
-        Ok(token) => {
-            let expires = Timestamp::now().as_second() + token::LIFETIME;
-            Json(json!({ "customer": customer.id, "name": customer.name, "token": token, "expires": expires }))
-                .into_response()
-        }
-        Err(error) => unsigned(&error),
+    match shop.ledger.books().people.get(&visitor.0) {
+        Some(customer) => token::document(&customer.id, customer.name, &shop.settings.identity_key),
+        None => StatusCode::UNAUTHORIZED.into_response(),
     }
 }
 
 async fn status(State(shop): State<Arc<Shop>>, visitor: Visitor, Path(id): Path<String>) -> Response {
     let books = shop.ledger.books();
-    let found = books.customer(&visitor.0).and_then(|customer| Some((customer, customer.order(&id)?)));
+    let found = books.people.get(&visitor.0).and_then(|customer| Some((customer, customer.order(&id)?)));
     match found {
         Some((customer, order)) => Json(views::standing(customer, order)).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),

@@ -1,8 +1,12 @@
-//! Taking a payment: charge first, then tell, with the place for telling reserved before the charge.
+//! Carts and payments: each change first reserves the place for telling of it, then is made.
 
-use crate::order::{Attempt, Order};
-use crate::outbox::Event;
-use crate::{Shop, order::Answer};
+use beckon_example_site::{Event, Outbox};
+use jiff::Timestamp;
+use tokio::sync::mpsc::Permit;
+
+use crate::goods::Product;
+use crate::order::{Answer, Attempt, Order};
+use crate::{Shop, events};
 
 /// A payment that was asked for, and the order as it stands now.
 pub struct Tried {
@@ -12,27 +16,76 @@ pub struct Tried {
     pub order: Order,
 }
 
-/// Why a payment was not even tried.
+/// Why something was not even tried.
 pub enum Untried {
-    /// The order or the card is not this customer's.
+    /// The order, the card or the cart is not this customer's.
     NotTheirs,
     /// Too much is waiting to be told to Beckon; try again in a moment.
     Busy,
 }
 
-/// Tries to pay, and hands the event about it to the outbox while the books are still held: events leave in the
+/// How many of a product are to be in a cart.
+#[derive(Debug, Clone, Copy)]
+pub enum Quantity {
+    /// So many.
+    Of(u32),
+    /// One more than there are.
+    OneMore,
+    /// As many as there are, and one where there is none: asking twice changes nothing.
+    AtLeastOne,
+}
+
+fn place(outbox: &Outbox) -> Result<Permit<'_, Event>, Untried> {
+    outbox.try_reserve().map_err(|_| Untried::Busy)
+}
+
+/// Tries to pay, and hands the events about it to the outbox while the books are still held: events leave in the
 /// order in which things happened.
 ///
 /// # Errors
 /// [`Untried`], with nothing charged.
 pub fn pay(shop: &Shop, customer: &str, order: &str, card: &str, key: Option<&str>) -> Result<Tried, Untried> {
-    let place = shop.outbox.try_reserve().map_err(|_| Untried::Busy)?;
+    let (paid, ended) = (place(&shop.outbox)?, place(&shop.outbox)?);
     let mut books = shop.ledger.books();
     let (answer, order) = books.pay(customer, order, card, key).ok_or(Untried::NotTheirs)?;
+    let order = order.clone();
+    let empty = books.people.get(customer).is_none_or(|customer| customer.cart.is_empty());
     match answer.attempt {
-        Attempt::Paid { .. } if answer.news => place.send(Event::completed(customer, order)),
-        Attempt::Declined { attempt } if answer.news => place.send(Event::payment_failed(customer, order, attempt)),
+        Attempt::Paid { .. } if answer.news => {
+            paid.send(events::completed(customer, &order));
+            if empty {
+                ended.send(events::cart_ended(customer, "paid"));
+            }
+        }
+        Attempt::Declined { attempt } if answer.news => paid.send(events::payment_failed(customer, &order, attempt)),
         _ => {}
     }
-    Ok(Tried { order: order.clone(), answer })
+    Ok(Tried { order, answer })
+}
+
+/// Changes how many of a product are in a customer's cart, and tells of it.
+///
+/// # Errors
+/// [`Untried`], with nothing changed.
+pub fn put(shop: &Shop, customer: &str, product: &'static Product, quantity: Quantity) -> Result<(), Untried> {
+    let told = place(&shop.outbox)?;
+    let mut books = shop.ledger.books();
+    let customer = books.people.get_mut(customer).ok_or(Untried::NotTheirs)?;
+    let before = customer.cart.get(product.slug).copied().unwrap_or_default();
+    let wanted = match quantity {
+        Quantity::Of(number) => number,
+        Quantity::OneMore => before.saturating_add(1),
+        Quantity::AtLeastOne => before.max(1),
+    };
+    customer.put(product.slug, wanted);
+    let now = customer.cart.get(product.slug).copied().unwrap_or_default();
+    if now == before {
+        return Ok(());
+    }
+    told.send(if customer.cart.is_empty() {
+        events::cart_ended(&customer.id, "emptied")
+    } else {
+        events::cart_updated(customer, Timestamp::now())
+    });
+    Ok(())
 }

@@ -1,71 +1,33 @@
 //! What the pages show: plain values for the templates, which hold no logic beyond `if` and `for`.
 
-use axum::http::StatusCode;
-use axum::response::{Html, IntoResponse, Response};
+use beckon_example_site::Brand;
 use serde::Serialize;
-use tera::{Context, Tera};
 
 use crate::customer::{Customer, QUANTITY};
 use crate::order::{Line, Order, Status};
 use crate::{goods, money};
 
-const TEMPLATES: [(&str, &str); 7] = [
+/// How the shop shows itself.
+pub const BRAND: &Brand = &Brand {
+    name: "Northwind",
+    note: "Northwind is a made-up shop: nothing is sold, and no card is real.",
+    mark: concat!(
+        r#"<path class="rose" d="M16 1l4.200 10.800L31 16l-10.800 4.200L16 31l-4.200-10.800L1 16l10.800-4.200z"/>"#,
+        r#"<path class="needle" d="M16 1v15l4.200-4.200z"/>"#
+    ),
+    look: "shop",
+};
+
+/// The shop's own templates.
+pub const TEMPLATES: [(&str, &str); 7] = [
     ("layout.html", include_str!("../templates/layout.html")),
     ("front.html", include_str!("../templates/front.html")),
+    ("product.html", include_str!("../templates/product.html")),
     ("cart.html", include_str!("../templates/cart.html")),
     ("checkout.html", include_str!("../templates/checkout.html")),
     ("order.html", include_str!("../templates/order.html")),
     ("orders.html", include_str!("../templates/orders.html")),
-    ("missing.html", include_str!("../templates/missing.html")),
 ];
-
-/// The compiled templates.
-#[derive(Debug)]
-pub struct Views(Tera);
-
-impl Views {
-    /// Compiles all templates.
-    ///
-    /// # Errors
-    /// If one does not parse.
-    pub fn new() -> Result<Self, tera::Error> {
-        let mut tera = Tera::new();
-        tera.add_raw_templates(TEMPLATES)?;
-        Ok(Self(tera))
-    }
-
-    /// One page as a response.
-    pub fn page(&self, status: StatusCode, name: &str, context: &Context) -> Response {
-        match self.0.render(name, context) {
-            Ok(page) => (status, Html(page)).into_response(),
-            Err(error) => {
-                tracing::error!(page = name, error = %error, "page not rendered");
-                (StatusCode::INTERNAL_SERVER_ERROR, "This page is broken. Please come back later.").into_response()
-            }
-        }
-    }
-}
-
-/// What every page shows around its own part.
-#[derive(Debug, Serialize)]
-pub struct Frame {
-    /// Where Beckon's script is.
-    pub widget: String,
-    /// The customer token.
-    pub token: String,
-    name: &'static str,
-    in_cart: u32,
-    bad_card: &'static str,
-}
-
-impl Frame {
-    /// The frame of this customer's pages.
-    #[must_use]
-    pub fn new(customer: &Customer, widget: String, token: String) -> Self {
-        let bad_card = customer.cards.iter().find(|card| !card.works).map_or("", |card| card.last);
-        Self { widget, token, name: customer.name, in_cart: customer.in_cart(), bad_card }
-    }
-}
 
 /// A product on the front page.
 #[derive(Debug, Serialize)]
@@ -77,16 +39,21 @@ pub struct Tile {
     drawing: &'static str,
 }
 
-/// The whole shelf.
+/// One product.
 #[must_use]
-pub fn shelf() -> Vec<Tile> {
-    let tile = |product: &goods::Product| Tile {
+pub fn tile(product: &goods::Product) -> Tile {
+    Tile {
         slug: product.slug,
         title: product.title,
         note: product.note,
         price: money::words(product.cents),
         drawing: product.drawing,
-    };
+    }
+}
+
+/// The whole shelf.
+#[must_use]
+pub fn shelf() -> Vec<Tile> {
     goods::SHELF.iter().map(tile).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::model::time::{Millis, Ms};
 use super::mistake::{Mistake, Mistakes, Spot};
 use super::read::{Reading, Table, short};
 use super::yaml::{Kind, Node};
-use super::{bounds, open, yaml_files};
+use super::{Draft, bounds, open, yaml_files};
 
 pub use expect::{EXPECT, VERDICT, WORDS};
 pub use steps::{ANY, MODEL, STEP};
@@ -292,13 +292,32 @@ pub struct Words {
 /// # Errors
 /// Every mistake of every file.
 pub fn compile_scenarios(files: &Files, catalog: &Catalog) -> Result<Vec<Suite>, Vec<Mistake>> {
+    read(files, catalog, Known { playbooks: true, operations: true })
+}
+
+/// The same against a catalog that may have mistakes: what a broken file was to give is not missed.
+///
+/// # Errors
+/// Every mistake of every file of scenarios.
+pub fn draft_scenarios(files: &Files, draft: &Draft) -> Result<Vec<Suite>, Vec<Mistake>> {
+    read(files, &draft.catalog, Known { playbooks: draft.has_playbooks, operations: draft.has_operations })
+}
+
+/// Whether the catalog has all there are, of each kind.
+#[derive(Clone, Copy)]
+struct Known {
+    playbooks: bool,
+    operations: bool,
+}
+
+fn read(files: &Files, catalog: &Catalog, has_all: Known) -> Result<Vec<Suite>, Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
     bounds(files, &mut mistakes);
     let mut suites = Vec::new();
     for (path, content) in yaml_files(files, "tests/") {
         let Some((file, root)) = open(path, content, &mut mistakes) else { continue };
         let reading = Reading { file, mistakes: &mut mistakes };
-        let scenarios = Reader { reading, catalog }.suite(&root);
+        let scenarios = Reader { reading, catalog, has_all }.suite(&root);
         suites.push(Suite { file: path.to_owned(), text: file.text.to_owned(), scenarios });
     }
     let mistakes = mistakes.into_sorted();
@@ -309,6 +328,7 @@ pub fn compile_scenarios(files: &Files, catalog: &Catalog) -> Result<Vec<Suite>,
 struct Reader<'f, 'm, 'c> {
     reading: Reading<'f, 'm>,
     catalog: &'c Catalog,
+    has_all: Known,
 }
 
 /// What holds before the first step.
@@ -438,7 +458,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn playbook_named(&mut self, name: &str, spot: Spot) -> bool {
-        let known = self.catalog.playbooks.contains_key(name);
+        let known = self.catalog.playbooks.contains_key(name) || !self.has_all.playbooks;
         if !known {
             let suggestion = super::did_you_mean(name, self.catalog.playbooks.keys().map(String::as_str));
             self.reading.at_with(spot, format!("there is no playbook `{}`", short(name)), suggestion);
@@ -448,7 +468,7 @@ impl Reader<'_, '_, '_> {
 
     /// Whether there is such an operation.
     fn operation(&mut self, name: &str, spot: Spot) -> Option<()> {
-        if self.catalog.operations.contains_key(name) {
+        if self.catalog.operations.contains_key(name) || !self.has_all.operations {
             return Some(());
         }
         let suggestion = super::did_you_mean(name, self.catalog.operations.keys().map(String::as_str));

@@ -129,7 +129,8 @@ impl Reader<'_, '_, '_> {
         let kind = self.reading.name(node)?;
         let known = || self.catalog.listeners.keys().chain(&self.catalog.goals).map(String::as_str);
         // That nothing hears it may be the very thing to show; a mistyped one is not.
-        if !known().any(|other| other == kind)
+        if self.has_all.playbooks
+            && !known().any(|other| other == kind)
             && let Some(near) = super::super::nearest(&kind, known())
         {
             let suggestion = Some(format!("did you mean `{near}`?"));

@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq as _;
 use super::jwks::Jwks;
 use crate::clock::Clock;
 use crate::model::ids::ActorId;
+use crate::model::json;
 use crate::model::time::{Millis, Ms};
 use crate::secret::Secret;
 
@@ -184,8 +185,13 @@ impl Identity {
         let named = ActorId::parse(&format!("user:{}", claims.sub));
         let customer = named.map_err(|_| Denied::Bad("`sub` is not the id of a user"))?;
         let traits = claims.traits.unwrap_or_default();
-        if serde_json::to_string(&traits).is_ok_and(|json| json.len() > MAX_TRAITS) {
+        let json = serde_json::to_vec(&traits).unwrap_or_default();
+        if json.len() > MAX_TRAITS {
             return Err(Denied::Bad("`traits` are too large"));
+        }
+        // As of every other door: what no store and no page can hold is not taken.
+        if json::read(&json).is_err() {
+            return Err(Denied::Bad("`traits` have a character or a number that is not supported"));
         }
         Ok(Known { customer, anonymous_id: None, expires: Some(expires), traits })
     }
@@ -298,6 +304,8 @@ mod tests {
             with("exp", json!("soon")),
             with("exp", json!(-5)),
             with("traits", json!({ "long": "x".repeat(10_000) })),
+            with("traits", json!({ "name": "Ann\u{0}x" })),
+            with("traits", json!({ "list": [{ "a\u{0}": 1 }] })),
             without("aud"),
             without("sub"),
             without("exp"),

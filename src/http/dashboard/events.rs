@@ -115,8 +115,10 @@ pub(super) async fn list(
         if filter.customer.is_none() && !wanted.customer.is_empty() {
             problem = "A customer is written user:ID or anon:ID.";
         }
-        let page = dashboard.record.recent_events(&filter, lookup.cursor.as_deref(), 50).await?;
-        more = page.cursor.map(|cursor| wanted.more(&cursor)).unwrap_or_default();
+        // A link that somebody kept or mistyped shows the first page.
+        let after = lookup.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
+        let page = dashboard.record.recent_events(&filter, after.as_ref(), 50).await?;
+        more = page.cursor.map(|cursor| wanted.more(&cursor.to_string())).unwrap_or_default();
         page.items.iter().map(row).collect()
     } else {
         let source = Some(wanted.source.as_str()).filter(|source| !source.is_empty());

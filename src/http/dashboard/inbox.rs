@@ -89,7 +89,9 @@ impl Dashboard {
         current: Option<ConversationId>,
     ) -> Result<Value, PageError> {
         let filter = which.filter(operator);
-        let page = self.record.conversations(&filter, which.cursor.as_deref(), ROWS).await?;
+        // A link that somebody kept or mistyped shows the first page.
+        let after = which.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
+        let page = self.record.conversations(&filter, after.as_ref(), ROWS).await?;
         let counts = self.record.counts(&operator.account.id).await?;
         let counted = [counts.needs_person, counts.assistant, counts.waiting, counts.closed, counts.all];
         let tabs: Vec<Value> = VIEWS
@@ -102,7 +104,11 @@ impl Dashboard {
         let now = self.clock.now();
         let rows: Vec<Value> = page.items.iter().map(|row| self.row(row, operator, which, current, now)).collect();
         let more = page.cursor.map(|cursor| {
-            format!("/operator/?{}&cursor={}", which.query(), utf8_percent_encode(&cursor, NON_ALPHANUMERIC))
+            format!(
+                "/operator/?{}&cursor={}",
+                which.query(),
+                utf8_percent_encode(&cursor.to_string(), NON_ALPHANUMERIC)
+            )
         });
         Ok(json!({
             "needs": count(counts.needs_person), "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(), "view": which.name(), "q": which.search(),

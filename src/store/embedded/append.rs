@@ -139,12 +139,14 @@ fn full(
     now: Ms,
 ) -> Result<Option<(&'static str, Duration)>, Fail> {
     let bounds: Bounds = desk.state.bounds;
-    let mut keyed = false;
+    let (mut keyed, mut guest) = (false, false);
     for (input, fate) in inputs.iter().zip(fates) {
         if !input.bounded || !matches!(fate, Fate::New) {
             continue;
         }
         keyed |= input.dedupe.is_some();
+        guest |= input.guest;
+        let bounds = if input.guest { bounds.halved() } else { bounds };
         let part = desk.state.part(input.partition)?;
         if part.undecided >= bounds.inbox {
             let since = since(desk.db, input.partition, part.at)?.unwrap_or(now);
@@ -159,6 +161,7 @@ fn full(
             return Ok(Some(("the journal", room::in_queue(since, now))));
         }
     }
+    let bounds = if guest { bounds.halved() } else { bounds };
     if keyed && desk.state.seen.count() >= bounds.dedupe_keys {
         desk.state.seen.make_room(desk.db, bounds.dedupe, now)?;
         if desk.state.seen.count() >= bounds.dedupe_keys {

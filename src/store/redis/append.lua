@@ -2,7 +2,8 @@
 -- Appends inputs of one partition. Without `allow-oom`: where memory is short, intake is what stops.
 -- KEYS: in, at, fx, journal, dead, wake, dead:of, and every slot of `seen`.
 -- ARGV: partition, dedupe window in ms, bounds of inbox, effects, journal, dead letters and keys, 1 to write in any
---       case, bound of one customer's dead letters; then for each input: 1 if bounded, its customer, its key or '', its
+--       case, bound of one customer's dead letters; then for each input: 1 if bounded, 2 if at half of
+--       them, its customer, its key or '', its
 --       payload.
 -- Answers the bound that is met, since when its oldest waits (of keys: when the oldest are forgotten) and the time; or ''
 -- and for each input its position and 1 if it is new; '' and 2 where its customer
@@ -55,17 +56,18 @@ if dead >= most then
   end
 end
 local function is_refused(i)
-  return ARGV[6 + i * 4] == '1' and refused[ARGV[7 + i * 4]] and not known[ARGV[8 + i * 4]]
+  return ARGV[6 + i * 4] ~= '0' and refused[ARGV[7 + i * 4]] and not known[ARGV[8 + i * 4]]
 end
 
 local at = redis.call('HMGET', KEYS[2], 'added', 'decided', 'to')
 local added = tonumber(at[1] or 0)
-local bounded, keyed = false, false
+local bounded, keyed, share = false, false, 1
 for i = 1, count do
   local key = ARGV[8 + i * 4]
-  if ARGV[6 + i * 4] == '1' and not is_refused(i) and (key == '' or (first[key] == i and not known[key])) then
+  if ARGV[6 + i * 4] ~= '0' and not is_refused(i) and (key == '' or (first[key] == i and not known[key])) then
     bounded = true
     keyed = keyed or key ~= ''
+    if ARGV[6 + i * 4] == '2' then share = 0.5 end
   end
 end
 -- When the first input after a position came.
@@ -74,12 +76,12 @@ local function since(after)
   return found and tonumber(string.match(found[1], '^%d+')) or now
 end
 if bounded then
-  if added - tonumber(at[2] or 0) >= tonumber(ARGV[3]) then
+  if added - tonumber(at[2] or 0) >= share * tonumber(ARGV[3]) then
     return {'the inbox', since(at[3] and '(' .. at[3] or '-'), now}
   end
-  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'the list of effects', now, now} end
+  if redis.call('HLEN', KEYS[3]) >= share * tonumber(ARGV[4]) then return {'the list of effects', now, now} end
   -- Inputs stay until the record has them: the first one that is there tells how far it is behind.
-  if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[5]) then return {'the journal', since('-'), now} end
+  if redis.call('XLEN', KEYS[4]) >= share * tonumber(ARGV[5]) then return {'the journal', since('-'), now} end
 end
 if keyed then
   local kept, room = 0, nil
@@ -92,7 +94,7 @@ if keyed then
       if not room or ends < room then room = ends end
     end
   end
-  if kept >= tonumber(ARGV[7]) then return {'the memory of dedupe keys', room or now, now} end
+  if kept >= share * tonumber(ARGV[7]) then return {'the memory of dedupe keys', room or now, now} end
 end
 
 -- From here on it is written.

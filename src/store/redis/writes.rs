@@ -31,7 +31,7 @@ impl RedisStore {
             .arg(u8::from(self.link.replicas > 0))
             .arg(self.bounds.dead_a_customer.max(1));
         for input in inputs {
-            call.push(u8::from(input.bounded));
+            call.push(u8::from(input.bounded) + u8::from(input.bounded && input.guest));
             call.push(input.actor.as_str());
             call.push(input.dedupe.as_ref().map_or(&[][..], |key| &key[..]));
             call.push(&input.payload[..]);

@@ -16,7 +16,8 @@ const INBOX: u64 = 5;
 async fn results_enter_where_inbox_and_effects_are_full_and_it_drains(place: Place) {
     let model = Model::start().await;
     let mut site = Site::new(place, None).with_model(model.address);
-    for (name, value) in [("PARTITIONS", 1), ("EFFECTS", EFFECTS), ("INBOX", INBOX)] {
+    // Customers are held up at half of it.
+    for (name, value) in [("PARTITIONS", 1), ("EFFECTS", 2 * EFFECTS), ("INBOX", 2 * INBOX)] {
         site.set(&format!("BECKON__STORE__{name}"), &value.to_string());
     }
     let process = site.start();
@@ -35,6 +36,16 @@ async fn results_enter_where_inbox_and_effects_are_full_and_it_drains(place: Pla
         chat.answer(&client_id).await.unwrap();
     }
     site.until(&process, "the effects are full", "/readyz", |ready| ready["pending_effects"] == EFFECTS).await;
+    let (chat, id) = &mut asked[0];
+    let one_more = chat.say(id, "and another one").await;
+    assert_eq!(chat.answer(&one_more).await.unwrap_err(), "unavailable");
+    site.event(&process, "nobody.listens", "42", Value::Null).await;
+    process.kill();
+
+    site.set("BECKON__STORE__EFFECTS", &EFFECTS.to_string());
+    site.set("BECKON__STORE__INBOX", &INBOX.to_string());
+    model.will_say((0..EFFECTS).map(|_| Says::Held("Still not ")));
+    let process = site.start();
     refused(&site, &process).await;
     process.kill();
 

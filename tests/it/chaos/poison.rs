@@ -63,7 +63,10 @@ pub(super) async fn put(store: &Arc<dyn Store>, customer: &str, id: &str) -> Pos
     let event = Event::new("chaos", &format!("e-{id}"), "thing.happened", Some(about.clone()), json!({ "id": id }));
     let envelope = Envelope { to: To::Actor(about.clone()), body: Body::Event(Box::new(event)) };
     let payload = serde_json::to_vec(&envelope).unwrap();
-    store.append(vec![NewInput { partition: P0, actor: about, payload, dedupe: None, bounded: true }]).await.unwrap()[0]
+    store
+        .append(vec![NewInput { partition: P0, actor: about, payload, dedupe: None, bounded: true, guest: false }])
+        .await
+        .unwrap()[0]
         .pos
 }
 

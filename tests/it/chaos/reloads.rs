@@ -7,7 +7,11 @@ use super::process::{Process, Site};
 use crate::journeys::world::until;
 use crate::store::Place;
 
-chaos!(a_broken_file_replaces_nothing_while_the_server_runs, a_change_right_after_the_start_is_seen);
+chaos!(
+    a_broken_file_replaces_nothing_while_the_server_runs,
+    a_change_right_after_the_start_is_seen,
+    mistakes_are_lines_of_the_log_like_any_other,
+);
 
 const STAYS: &str = "the workspace has mistakes; the last good catalog stays";
 
@@ -46,6 +50,22 @@ async fn a_broken_file_replaces_nothing_while_the_server_runs(place: Place) {
     })
     .await;
     assert_eq!(site.log().matches(STAYS).count(), 2, "{}", site.log());
+    assert!(!site.log().contains('\u{1b}'), "colours are for terminals");
+}
+
+async fn mistakes_are_lines_of_the_log_like_any_other(place: Place) {
+    let mut site = Site::new(place, None);
+    site.set("BECKON__LOG__FORMAT", "json");
+    let process = site.start();
+    assert!(process.said.iter().all(|line| !line.ends_with(" -")), "{:?}", process.said);
+    site.file("playbooks/quick.yaml", "playbook: quick\non: nothing\n");
+    until_said(&site, 1).await;
+    let log = site.log();
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect();
+    let of_the_file = |line: &&serde_json::Value| line["fields"]["file"] == "playbooks/quick.yaml";
+    let told: Vec<_> = lines.iter().filter(of_the_file).collect();
+    assert!(told.iter().any(|line| line["fields"]["line"] == 2), "{log}");
 }
 
 async fn a_change_right_after_the_start_is_seen(place: Place) {

@@ -25,7 +25,14 @@ async fn write_state(store: &Arc<dyn Store>, customer: &str, bytes: Option<Vec<u
         body: beckon::model::input::Body::Tick,
     };
     let payload = serde_json::to_vec(&input).unwrap();
-    let input = beckon::store::NewInput { partition, actor: actor.clone(), payload, dedupe: None, bounded: false };
+    let input = beckon::store::NewInput {
+        partition,
+        actor: actor.clone(),
+        payload,
+        dedupe: None,
+        bounded: false,
+        guest: false,
+    };
     let to = store.append(vec![input]).await.unwrap()[0].pos;
     let line = json!({ "pos": to, "revision": 0 });
     let batch = Batch {

@@ -147,3 +147,24 @@ fn no_input_is_so_large_that_the_state_passes_its_bound() {
     let outcome = last.state.conversations[&c].outcome.clone().unwrap();
     assert_eq!((json!(outcome.kind), outcome.value), (json!("goal"), None), "what is no value is not kept as one");
 }
+
+#[test]
+fn a_senders_list_is_never_squared_by_words_or_conditions() {
+    let squared = "{% for a in event.data.items %}{% for b in event.data.items %}{% endfor %}{% endfor %}Shall I help?";
+    let looped = "{% for a in event.data.items %}{{ event.data.items }}{% endfor %}";
+    for (say, len, verdict) in [(squared, 900, "waiting"), (squared, 1_500, "failed"), (looped, 1_500, "waiting")] {
+        let catalogs = catalogs_with(&[
+            ("Your card was declined for order {{ order.number }}. Shall I help?", say),
+            ("Your card was declined. Shall I help?", say),
+        ]);
+        let items: Vec<usize> = (0..len).collect();
+        let data = json!({ "order_id": "7", "attempt": 2, "total": 89.5, "items": items });
+        let begun = decide(State::default(), &input(p(1), event("checkout.payment_failed", data)), &catalogs);
+        let begun_verdicts = begun.verdicts.clone();
+        let opened = then(&catalogs, begun, 2, vec![called(1, json!({ "id": "7", "number": "N-7" }))]);
+        let told = begun_verdicts.iter().chain(&opened[0].verdicts).next_back().unwrap();
+        assert_eq!(json!(told.verdict), verdict, "{len} {told:?}");
+        let said: usize = opened[0].entries.iter().map(|entry| json!(entry.entry.kind).to_string().len()).sum();
+        assert!(said < 64 * 1024, "{said}");
+    }
+}

@@ -100,6 +100,12 @@ async fn a_webhook_is_told_that_somebody_waits(world: World) {
     assert_eq!(text("webhook-signature"), sign(&key, text("webhook-id"), seconds, body).unwrap());
     let told: Value = serde_json::from_slice(body).unwrap();
     assert_eq!((&told["type"], &told["data"]["conversation"]), (&json!("handoff.waiting"), &json!(id)));
+    // What the page for operators shows is what is sent, but for when and about which conversation.
+    let page = include_str!("../../../docs/operations.md");
+    let example = page.lines().map(str::trim).find(|line| line.starts_with(r#"{"type":"handoff.waiting""#)).unwrap();
+    let of = |told: &Value| (told["timestamp"].to_string(), told["data"]["conversation"].to_string());
+    let ((at, about), (now, here)) = (of(&serde_json::from_str(example).unwrap()), of(&told));
+    assert_eq!(example.replace(&at, &now).replace(&about, &here).as_bytes(), &body[..]);
     assert_eq!((&told["data"]["customer"], &told["data"]["team"]), (&json!("user:42"), &json!("payments")));
     until("nothing is pending any more", || async { pending(&world, "42").await == 0 }).await;
     assert_eq!(receiver.told().len(), 1);

@@ -116,6 +116,7 @@ async fn an_input_that_cannot_be_read_blocks_nobody(mut world: World) {
         payload: payload.to_vec(),
         dedupe: None,
         bounded: true,
+        guest: false,
     };
     let poisons = store
         .append(vec![input(b"\xff\xfenot even text"), input(br#"{"to":"partition","body":{"unheard_of":1}}"#)])
@@ -144,7 +145,7 @@ async fn a_quarantined_customers_events_are_rejected_until_its_dead_letters_go(m
     let well = well.unwrap();
     // Of a build to come: whom it concerns can be read, what it is cannot.
     let payload = json!({ "to": To::Actor(sick.clone()), "body": { "unheard_of": 1 } }).to_string().into_bytes();
-    let poison = NewInput { partition, actor: sick.clone(), payload, dedupe: None, bounded: false };
+    let poison = NewInput { partition, actor: sick.clone(), payload, dedupe: None, bounded: false, guest: false };
     let most = store_settings().dead_a_customer;
     store.append(vec![poison; usize::try_from(most).unwrap()]).await.unwrap();
     until("all are put aside", || async { store.fill().await.unwrap()[&partition].dead == most }).await;

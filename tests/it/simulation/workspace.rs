@@ -78,7 +78,7 @@ impl Making {
         self.count += 1;
         let name = format!("t{}", self.count);
         self.templates.add_raw_template(&name, source).unwrap();
-        Template { name, source: source.to_owned() }
+        Template { name, source: source.to_owned(), loops: 0 }
     }
 
     fn checkout(&mut self, variant: &str) -> Playbook {

@@ -22,6 +22,7 @@ contract!(
     a_key_is_new_again_after_the_window,
     a_full_memory_of_keys_refuses_and_forgets_nothing,
     a_full_inbox_refuses_what_is_bounded_until_it_is_decided,
+    guests_are_held_up_at_half_of_every_bound_and_the_company_is_not,
     a_refused_call_leaves_nothing_of_its_partition,
     a_duplicate_is_answered_though_the_inbox_is_full,
     full_effects_or_journal_refuse_too,
@@ -237,6 +238,30 @@ async fn a_full_inbox_refuses_what_is_bounded_until_it_is_decided(place: Place) 
     put_many(&*store, P0, 4).await;
     assert_eq!(full(store.append(vec![input(P0, "x")]).await), "the inbox");
     assert_eq!(store.fill().await.unwrap()[&P0].undecided, 10);
+}
+
+async fn guests_are_held_up_at_half_of_every_bound_and_the_company_is_not(place: Place) {
+    let store = place
+        .open_with(|settings| {
+            settings.bounds.inbox = 10;
+            // In Redis each partition has its share.
+            settings.bounds.dedupe_keys = 6 * u64::from(settings.partitions);
+        })
+        .await;
+    let guest = |key: u128| NewInput { guest: true, ..keyed(P0, "of a browser", key) };
+    let mut taken = 0;
+    let held_up = loop {
+        match store.append(vec![guest(taken)]).await {
+            Ok(_) => taken += 1,
+            other => break full(other),
+        }
+    };
+    assert!(taken == 5 || held_up == "the memory of dedupe keys", "{taken} {held_up}");
+    assert!(taken >= 3, "{taken}");
+    assert!(store.append(vec![keyed(P0, "of the company", 100)]).await.is_ok());
+    assert!(store.append(vec![NewInput { guest: true, ..unbounded(P0, "a result") }]).await.is_ok());
+    // Duplicates are answered all the same.
+    assert!(!store.append(vec![guest(0)]).await.unwrap()[0].fresh);
 }
 
 async fn a_refused_call_leaves_nothing_of_its_partition(place: Place) {

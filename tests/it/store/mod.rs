@@ -87,7 +87,14 @@ pub const P1: Partition = Partition(1);
 pub const TTL: Duration = Duration::from_secs(30);
 
 pub fn input(partition: Partition, payload: &str) -> NewInput {
-    NewInput { partition, actor: actor("somebody"), payload: payload.as_bytes().to_vec(), dedupe: None, bounded: true }
+    NewInput {
+        partition,
+        actor: actor("somebody"),
+        payload: payload.as_bytes().to_vec(),
+        dedupe: None,
+        bounded: true,
+        guest: false,
+    }
 }
 
 pub fn keyed(partition: Partition, payload: &str, key: u128) -> NewInput {

@@ -19,7 +19,7 @@ async fn a_card_is_declined_twice_and_the_charge_that_beckon_makes_completes_the
         let page = ana.page(&format!("/orders/{order}/checkout")).await;
         assert!(page.contains("Your card was declined.") && page.contains(&format!("This was attempt {attempt}.")));
 
-        let (headers, event) = world.sent().await;
+        let (headers, event) = world.checkout().await;
         assert_eq!(headers["authorization"], format!("Bearer {API_KEY}"));
         assert_eq!(headers["content-type"], "application/cloudevents+json");
         assert_eq!((&event["specversion"], &event["type"]), (&json!("1.0"), &json!("checkout.payment_failed")));

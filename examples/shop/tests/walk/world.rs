@@ -8,7 +8,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use beckon_example_shop::{Settings, serve};
+use beckon_example_shop::EXAMPLE;
+use beckon_example_site::Settings;
 use reqwest::{Client, Method, Response, redirect};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -71,15 +72,25 @@ impl World {
             identity_key: IDENTITY_KEY.into(),
             api_token: API_TOKEN.into(),
         };
-        tasks.spawn(async move { serve(listener, settings, std::future::pending()).await.unwrap() });
+        tasks.spawn(async move { EXAMPLE.serve(listener, settings, std::future::pending()).await.unwrap() });
         Self { shop, beckon, events, _tasks: tasks }
     }
 
-    /// The next event that Beckon was sent, however it answered.
+    /// The next event about a checkout that Beckon was sent, however it answered.
     pub async fn event(&mut self) -> Value {
-        self.sent().await.1
+        self.checkout().await.1
     }
 
+    pub async fn checkout(&mut self) -> (HeaderMap, Value) {
+        loop {
+            let sent = self.sent().await;
+            if sent.1["type"].as_str().unwrap().starts_with("checkout.") {
+                return sent;
+            }
+        }
+    }
+
+    /// The next event of any kind.
     pub async fn sent(&mut self) -> (HeaderMap, Value) {
         let waited = tokio::time::timeout(Duration::from_secs(10), self.events.recv()).await;
         waited.unwrap_or_else(|_| panic!("no event came")).unwrap()

@@ -1,0 +1,7 @@
+//! Breakwater alone, with its settings in the environment (see the README).
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    beckon_example_bank::EXAMPLE.alone()
+}

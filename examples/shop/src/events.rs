@@ -1,0 +1,53 @@
+//! What the shop tells Beckon: each event as a CloudEvent with its data.
+
+use beckon_example_site::Event;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::customer::Customer;
+use crate::goods::Product;
+use crate::money;
+use crate::order::Order;
+
+const SOURCE: &str = "shop";
+
+/// A card was declined; `attempt` counts from 1.
+#[must_use]
+pub fn payment_failed(customer: &str, order: &Order, attempt: u32) -> Event {
+    let data = json!({
+        "order_id": order.id, "number": order.number, "attempt": attempt,
+        "total": money::euros(order.cents()), "currency": money::CURRENCY, "reason": "card_declined",
+    });
+    Event::now(SOURCE, "checkout.payment_failed", customer, data)
+}
+
+/// An order was paid.
+#[must_use]
+pub fn completed(customer: &str, order: &Order) -> Event {
+    let data = json!({
+        "order_id": order.id, "number": order.number,
+        "total": money::euros(order.cents()), "currency": money::CURRENCY,
+    });
+    Event::now(SOURCE, "checkout.completed", customer, data)
+}
+
+/// Something was put into the cart or taken out of it, and something is in it.
+#[must_use]
+pub fn cart_updated(customer: &Customer, time: Timestamp) -> Event {
+    let cents: u32 = customer.lines().iter().map(|line| line.cents * line.quantity).sum();
+    let data = json!({ "items": customer.in_cart(), "total": money::euros(cents), "currency": money::CURRENCY });
+    Event::at(time, SOURCE, "cart.updated", &customer.id, data)
+}
+
+/// The cart is empty again: what was in it was paid, or taken out.
+#[must_use]
+pub fn cart_ended(customer: &str, reason: &str) -> Event {
+    Event::now(SOURCE, "cart.ended", customer, json!({ "reason": reason }))
+}
+
+/// Somebody looked at a product.
+#[must_use]
+pub fn product_viewed(customer: &str, product: &Product, time: Timestamp) -> Event {
+    let data = json!({ "product": product.slug, "title": product.title, "price": money::euros(product.cents) });
+    Event::at(time, SOURCE, "product.viewed", customer, data)
+}
