@@ -77,7 +77,7 @@ pub fn missed(draft: &mut Draft<'_>, id: ConversationId) {
     }
     let values = words_values(draft, id);
     let text = fill(&catalog, &playbook.handoff.away, &values).unwrap_or_else(|_| playbook.handoff.away.source.clone());
-    let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+    let kind = super::words::written(&playbook, text, Vec::new());
     draft.entry(id, By::Assistant, kind);
     let unanswered = draft.conversation(id).is_some_and(|c| c.unanswered);
     if let Some(conversation) = draft.edit(id) {

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::catalog::{Catalog, Template};
+use crate::model::catalog::{Catalog, Playbook, Template};
+use crate::model::entry::Kind;
+use crate::model::input::Choice;
 
 /// Said where a call of the script failed and the playbook has no words for it.
 pub const FAILED: &str = "That did not work.";
@@ -27,6 +29,11 @@ pub fn fill(catalog: &Catalog, template: &Template, values: &Map<String, Value>)
     }
     let text = catalog.templates.render(&template.name, &context).map_err(|problem| problem.to_string())?;
     Ok(cut(text.trim()))
+}
+
+/// A message in the playbook's own words, and so in its language.
+pub fn written(playbook: &Playbook, text: String, choices: Vec<Choice>) -> Kind {
+    Kind::Message { text, locale: playbook.locale.clone(), choices, choice: None, client_id: None, name: None }
 }
 
 /// Cuts a text to [`MAX_TEXT`] at a character's end.

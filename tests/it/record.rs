@@ -135,6 +135,7 @@ pub fn message(conversation: ConversationId, n: u32, by: By, text: &str) -> Logg
     let id = EntryId(ConversationId { k: n + 10, ..conversation });
     let kind = Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,

@@ -18,6 +18,7 @@ export type Applied = "added" | "known" | "hole" | "conflict";
 export interface Offer {
   seq: number;
   choices: Choice[];
+  locale: string | undefined;
 }
 
 export type Settlement = "asked" | "approved" | "declined" | "lapsed";
@@ -32,7 +33,8 @@ export class Conversation {
   why = "";
   entries: Entry[] = [];
   readonly streams = new Streams();
-  typing: { by: string; until: number } | null = null;
+  /** `call` is the operation that the assistant waits for. */
+  typing: { by: string; until: number; call: string | undefined } | null = null;
 
   constructor(id: string) {
     this.id = id;
@@ -103,7 +105,7 @@ export class Conversation {
       if (entry.kind !== "message") continue;
       if (entry.choice !== undefined && entry.choice !== null) return null;
       const choices = choicesOf(entry);
-      if (choices.length) return { seq: entry.seq, choices };
+      if (choices.length) return { seq: entry.seq, choices, locale: entry.locale };
     }
     return null;
   }

@@ -40,6 +40,7 @@ export interface News {
   seen?: [conversation: string, seq: number];
   /** Bubbles that were dealt with. */
   met?: string[];
+  /** A mark of `Ratings`: what was rated, or whether a message helped. */
   rated?: string;
   reset?: true;
 }
@@ -205,7 +206,8 @@ export class Session {
     if (token === null) return null;
     const anonymous = this.identity.anonymous;
     const who = token !== undefined ? { token } : anonymous !== undefined ? { anonymous_id: anonymous } : {};
-    return { type: "hello" as const, ...who, resume: this.#resume() };
+    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return { type: "hello" as const, ...who, timezone, resume: this.#resume() };
   }
 
   #resume(): Record<string, Cursor> {
@@ -264,7 +266,7 @@ export class Session {
     } else if (frame.type === "reset") conversation.reset();
     else if (frame.by !== "customer") {
       const lasts = frame.by === "operator" ? TYPING_LASTS_MS.operator : TYPING_LASTS_MS.assistant;
-      conversation.typing = { by: frame.by, until: Date.now() + lasts };
+      conversation.typing = { by: frame.by, until: Date.now() + lasts, call: frame.call };
       clearTimeout(this.#lapse);
       this.#lapse = setTimeout(() => this.#watcher.changed(), lasts + 20);
     }

@@ -25,6 +25,8 @@ const DISMISSED: &str = "beckon.dismissed";
 const MAX_PROPERTIES: usize = 16 * 1_024;
 /// The longest token, in characters.
 const MAX_TOKEN: usize = 8_192;
+/// The longest name of a time zone, in characters.
+const MAX_ZONE: usize = 64;
 /// How many cursors of `hello` are looked at: the latest conversations; the rest is ignored.
 pub const MAX_RESUME: usize = 100;
 
@@ -89,6 +91,13 @@ impl Fields {
                 score: self.score()?,
                 comment: self.present("comment").then(|| self.text("comment", MAX_COMMENT)).transpose()?,
             },
+            "helped" => ClientFrame::Helped {
+                client_id: self.client_id()?,
+                conversation: self.conversation()?,
+                seq: self.number("seq")?,
+                helped: self.flag("helped")?,
+            },
+            "stop" => ClientFrame::Stop { client_id: self.client_id()?, conversation: self.conversation()? },
             "track" => ClientFrame::Track {
                 client_id: self.client_id()?,
                 event: self.event()?,
@@ -98,7 +107,7 @@ impl Fields {
             "ping" => ClientFrame::Ping,
             _ => {
                 return Err(invalid(
-                    "`type` is none of hello, say, choose, confirm, seen, typing, rate, track, close, ping",
+                    "`type` is none of hello, say, choose, confirm, seen, typing, rate, helped, stop, track, close, ping",
                 ));
             }
         })
@@ -107,6 +116,7 @@ impl Fields {
     fn hello(&mut self) -> Result<Hello, Wrong> {
         let token = self.present("token").then(|| self.text("token", MAX_TOKEN)).transpose()?;
         let anonymous_id = self.present("anonymous_id").then(|| self.text("anonymous_id", 256)).transpose()?;
+        let timezone = self.present("timezone").then(|| self.text("timezone", MAX_ZONE)).transpose()?;
         let mut resume = Vec::new();
         match self.0.remove("resume") {
             None | Some(Value::Null) => {}
@@ -123,7 +133,7 @@ impl Fields {
         }
         resume.sort_unstable_by_key(|(conversation, _)| std::cmp::Reverse(conversation.pos));
         resume.truncate(MAX_RESUME);
-        Ok(Hello { token, anonymous_id, resume })
+        Ok(Hello { token, anonymous_id, timezone, resume })
     }
 
     fn present(&self, name: &str) -> bool {

@@ -97,6 +97,18 @@ impl Dashboard {
         loaded: &Loaded,
         said: Said,
     ) -> Result<Html<String>, PageError> {
+        self.page_of(operator, which, loaded, said, Said::default()).await
+    }
+
+    /// The whole page, with what is to be said of an answer and of a note.
+    pub(super) async fn page_of(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        loaded: &Loaded,
+        said: Said,
+        noted: Said,
+    ) -> Result<Html<String>, PageError> {
         let Loaded { summary, known, name, entries, standing } = loaded;
         let list = self.list(operator, which, Some(summary.id)).await?;
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
@@ -134,7 +146,8 @@ impl Dashboard {
             "events": events,
             "hand": self.hand(operator, which, summary, standing),
             "view": which.name(),
-            "composer": composer(operator, summary, standing, name, said),
+            "composer": self.composer(operator, summary, standing, name, said),
+            "note": super::notes::form(operator, summary, noted),
         });
         self.page(operator, "conversation.html", "inbox", values).await
     }
@@ -168,6 +181,24 @@ impl Dashboard {
         })
     }
 
+    /// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
+    pub(super) fn composer(
+        &self,
+        operator: &SignedIn,
+        summary: &Summary,
+        standing: &Standing,
+        customer: &str,
+        said: Said,
+    ) -> Value {
+        let client_id = if said.client_id.is_empty() { fresh_id() } else { said.client_id };
+        json!({
+            "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
+            "notice": said.notice, "tone": said.tone, "sent": said.sent, "customer": customer,
+            "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
+            "drafts": !self.installation.models.is_empty(),
+        })
+    }
+
     /// The answer to an act: the page again, with what is to be said.
     pub(super) async fn conversation_with(
         &self,
@@ -190,27 +221,16 @@ impl Dashboard {
         said: Said,
     ) -> Result<Response, PageError> {
         let loaded = self.load(id).await?;
-        let composer = composer(operator, &loaded.summary, &loaded.standing, &loaded.name, said);
+        let composer = self.composer(operator, &loaded.summary, &loaded.standing, &loaded.name, said);
         let html = self.pages.render("_composer.html", &json!({ "composer": composer }))?;
         Ok((status, Html(html)).into_response())
     }
 }
 
-/// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
-pub(super) fn composer(
-    operator: &SignedIn,
-    summary: &Summary,
-    standing: &Standing,
-    customer: &str,
-    said: Said,
-) -> Value {
+/// An id for a form: what is sent twice under it counts once.
+pub(super) fn fresh_id() -> String {
     let random: [u8; 18] = rand::random();
-    let client_id = if said.client_id.is_empty() { URL_SAFE_NO_PAD.encode(random) } else { said.client_id };
-    json!({
-        "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
-        "notice": said.notice, "tone": said.tone, "sent": said.sent, "customer": customer,
-        "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
-    })
+    URL_SAFE_NO_PAD.encode(random)
 }
 
 /// Whether this operator holds the conversation. The log names operators as customers see them; the record knows ids

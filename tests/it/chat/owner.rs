@@ -192,7 +192,7 @@ impl Work {
                 self.conversation(id).offered = choices.clone();
                 self.add(id, By::Assistant, true, message(text, choices, None));
             }
-            Body::Identify { traits } => {
+            Body::Identify { traits, .. } => {
                 let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust: Trust::Server }));
                 self.state.traits.extend(held);
             }
@@ -298,5 +298,5 @@ fn choice(value: &Value) -> Choice {
 }
 
 fn message(text: String, choices: Vec<Choice>, client_id: Option<String>) -> Kind {
-    Kind::Message { text, choices, choice: None, client_id, name: None }
+    Kind::Message { text, locale: None, choices, choice: None, client_id, name: None }
 }

@@ -18,7 +18,7 @@ export type Row =
   | { row: "holder"; key: string; entry: Entry }
   | { row: "closed"; key: string; outcome: string }
   | { row: "stream"; key: string; text: string; cut: boolean; first: boolean; speaker: Speaker }
-  | { row: "typing"; key: string; first: boolean; speaker: Speaker };
+  | { row: "typing"; key: string; first: boolean; speaker: Speaker; call: string };
 
 /** `shop.list_cards` reads "list cards". */
 export const callName = (name: string | undefined): string => (name ?? "").replace(/^.*?(\.|__)/, "").replace(/[_-]+/g, " ");
@@ -87,7 +87,7 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
     }
     if (writing(conversation, now)) {
       const by = conversation.typing?.by === "operator" ? "operator" : "assistant";
-      rows.push({ row: "typing", key: "typing", ...speak(by) });
+      rows.push({ row: "typing", key: "typing", call: callName(conversation.typing?.call), ...speak(by) });
     }
   }
   // The time stands under the last message of a run only.
