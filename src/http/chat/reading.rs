@@ -137,9 +137,10 @@ impl Session {
         for id in archived {
             self.send_archived(id).await?;
         }
+        // Of who only looks at a page nothing is kept: the zone of a browser matters where something is known.
+        let stranger = state == State::default() && known.traits.is_empty();
+        let zone = known.timezone.filter(|name| !stranger && quiet::zone(name).is_some());
         self.reader.learn(&state, known.traits, Trust::Server).await;
-        // Of who only looks at a page nothing is kept: the zone of a browser matters where something is known already.
-        let zone = known.timezone.filter(|name| quiet::zone(name).is_some() && state != State::default());
         let zone = zone.map(|name| (BROWSER_ZONE.to_owned(), Value::String(name)));
         self.reader.learn(&state, zone.into_iter().collect(), Trust::Client).await;
         Ok(())

@@ -192,8 +192,8 @@ impl Work {
                 self.conversation(id).offered = choices.clone();
                 self.add(id, By::Assistant, true, message(text, choices, None));
             }
-            Body::Identify { traits, .. } => {
-                let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust: Trust::Server }));
+            Body::Identify { traits, trust } => {
+                let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust }));
                 self.state.traits.extend(held);
             }
             Body::Said { conversation, playbook, client_id, text } => {
