@@ -38,7 +38,7 @@ async function botpress(): Promise<Rival> {
     logLevel: "error",
   });
   const files = new Map(built.outputFiles.map(({ path, contents }) => [path, Buffer.from(contents)] as const));
-  const tag = '<link rel="stylesheet" href="/botpress.css"><script type="module" async src="/botpress.js"></script>';
+  const tag = '<script type="module" async src="/botpress.js"></script>';
   return { name: "Botpress webchat 4.5.2, with React 19", files, tag, there: ".bpFab, [class*=Fab]" };
 }
 

@@ -1,6 +1,5 @@
 // As its readme shows it: the launcher is there, the chat is made and not displayed.
 import { Fab, Webchat } from "@botpress/webchat";
-import "@botpress/webchat/dist/style.css";
 import { createElement, useState } from "react";
 import { createRoot } from "react-dom/client";
 
