@@ -17,6 +17,7 @@ mod runners;
 mod screen;
 mod store;
 mod trace;
+mod waits;
 mod workspace;
 mod world;
 

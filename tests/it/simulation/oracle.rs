@@ -15,7 +15,7 @@ use beckon::store::JournalId;
 use super::outside::Api;
 use super::people::{Everything, Told};
 use super::store::SimStore;
-use super::{logs, workspace};
+use super::{logs, waits, workspace};
 
 /// How long an event's id is remembered.
 const DEDUPE: u64 = 24 * 3_600_000;
@@ -41,6 +41,7 @@ pub fn judge(store: &SimStore, told: &Told, api: &Api, at_rest: bool) -> Vec<Str
     logs::judge(store, &lines, &inputs, &told, &mut wrong);
     if at_rest {
         logs::judge_at_rest(&lines, api, &mut wrong);
+        waits::judge_at_rest(store, &lines, &inputs, &mut wrong);
     }
     wrong.truncate(20);
     wrong

@@ -10,12 +10,27 @@ use beckon::model::catalog::{
 };
 use beckon::model::cel_value;
 use beckon::model::event::Trust;
-use beckon::model::restraint::Restraint;
+use beckon::model::pattern::{Absence, Measure, Moment, Picks, What, Window};
+use beckon::model::restraint::{Debounce, Restraint};
 use beckon::model::time::Millis;
 use serde_json::{Value, json};
 
 /// Variants of the workspace; `v1` is in force at first.
 pub const VARIANTS: [&str; 3] = ["v1", "v2", "v3"];
+
+/// The playbook that waits for a checkout not to be completed within two minutes of a payment that failed.
+pub const SILENCE: &str = "silence";
+
+/// The playbooks that hear a type, in every variant.
+pub fn hearing(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "checkout.payment_failed" => &["burst", "checkout-trouble", "hello", SILENCE],
+        "checkout.completed" => &[SILENCE],
+        "help.wanted" => &["help"],
+        "page.viewed" => &["hello"],
+        _ => &[],
+    }
+}
 
 /// Files that [`compile`] takes.
 pub fn files(variant: &str) -> Files {
@@ -27,7 +42,8 @@ pub fn compile(files: &Files) -> Result<Catalog, String> {
     let variant = files.get("variant").ok_or("no variant")?;
     let variant = String::from_utf8(variant.clone()).map_err(|problem| problem.to_string())?;
     let mut making = Making::default();
-    let playbooks = [making.checkout(&variant), making.help(&variant), making.hello()];
+    let playbooks =
+        [making.checkout(&variant), making.help(&variant), making.hello(), making.silence(), making.burst()];
     let operations = [
         operation("shop.get_order", false, &["id"]),
         operation("shop.list_cards", false, &[]),
@@ -213,6 +229,42 @@ impl Making {
         }
     }
 
+    fn silence(&mut self) -> Playbook {
+        let after = Picks {
+            event: "checkout.payment_failed".to_owned(),
+            when: None,
+            key: Some(expression("event.data.order_id")),
+        };
+        let absence = Absence {
+            of: "checkout.completed".to_owned(),
+            unless: None,
+            after,
+            within: Millis::minutes(2),
+            from_first: false,
+        };
+        let on = over_time("silence/absence", Moment::Absence(absence), Vec::new());
+        Playbook { name: SILENCE.to_owned(), on: vec![on], limit: None, ..self.hello() }
+    }
+
+    fn burst(&mut self) -> Playbook {
+        let count = Measure {
+            id: "burst/count".to_owned(),
+            source: "count of checkout.payment_failed within 5m".to_owned(),
+            of: Picks { event: "checkout.payment_failed".to_owned(), when: None, key: None },
+            what: What::Count,
+            window: Window { span: Millis::minutes(5), tumbling: false },
+            at_least: Some(2.0),
+            at_most: None,
+        };
+        let debounce = Debounce { quiet: Millis::seconds(15), at_most: Millis::seconds(40) };
+        Playbook {
+            name: "burst".to_owned(),
+            on: vec![over_time("burst/measured", Moment::Measured, vec![count])],
+            restraint: Restraint { debounce: Some(debounce), ..Restraint::default() },
+            ..self.hello()
+        }
+    }
+
     fn write(&mut self, name: &str, ask: bool, once: &[&str], header: Option<&str>) -> Operation {
         Operation {
             writes: true,
@@ -227,6 +279,10 @@ impl Making {
 
 fn trigger(event: &str, when: Option<&str>) -> Trigger {
     Trigger::on_event(event, when.map(condition), Trust::Server)
+}
+
+fn over_time(id: &str, moment: Moment, measures: Vec<Measure>) -> Trigger {
+    Trigger { id: id.to_owned(), moment, measures, when: None, trust: Trust::Server, lateness: None }
 }
 
 fn expression(source: &str) -> Expression {

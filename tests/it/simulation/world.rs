@@ -101,6 +101,9 @@ impl World {
             let mut chance = self.ground.chance.lock().unwrap();
             (chance.between(1, 3), chance.between(2, 6), chance.between(6, 14))
         };
+        // As a server does before it accepts anything.
+        let first = self.store().look(|memory| memory.in_force.clone());
+        self.inbox.announce(&first).await.unwrap();
         for _ in 0..nodes {
             self.start_node();
         }
