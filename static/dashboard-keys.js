@@ -171,6 +171,7 @@ const acts = {
   A: () => press("A"),
   d: () => press("d"),
   n: () => press("n"),
+  s: () => press("s"),
   e: () => press("e"),
   c: () => press("c"),
   "/": () => one("#q")?.focus(),

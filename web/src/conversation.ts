@@ -21,8 +21,6 @@ export interface Offer {
   locale: string | undefined;
 }
 
-export type Settlement = "asked" | "approved" | "declined" | "lapsed";
-
 export class Conversation {
   readonly id: string;
   playbook = "";
@@ -108,16 +106,6 @@ export class Conversation {
       if (choices.length) return { seq: entry.seq, choices, locale: entry.locale };
     }
     return null;
-  }
-
-  /** What became of a question that the customer was asked. */
-  settlement(call: string | undefined): Settlement {
-    for (const entry of this.entries) {
-      if (entry.call_id !== call) continue;
-      if (entry.kind === "confirmed") return entry.approve ? "approved" : "declined";
-      if (entry.kind === "call") return "lapsed";
-    }
-    return this.phase === "closed" ? "lapsed" : "asked";
   }
 
   get outcome(): string {

@@ -169,19 +169,6 @@ export class Session {
     return conversation.unread(this.seenIn(conversation));
   }
 
-  retry(client: string): void {
-    const item = this.outbox.find(client);
-    if (!item) return;
-    this.outbox.again(client, clientId(), item.code === "closed");
-    this.#pump();
-    this.#watcher.changed();
-  }
-
-  discard(client: string): void {
-    this.outbox.remove(client);
-    this.#watcher.changed();
-  }
-
   /** Sends what is answered, as soon as that can be; false where too much waits already. */
   post(frame: Answerable, label = ""): boolean {
     const fits = this.outbox.add(frame, label, Date.now());

@@ -185,3 +185,43 @@ test("times are those of the operator's own clock, also of what arrives; without
   await rui.close();
   quiet();
 });
+
+test("what is put off leaves the list by keys, comes back when the customer writes, or is woken", { timeout: 120_000 }, async () => {
+  const id = `aside-${(customers += 1)}`;
+  const customer = await office.customer(id, { name: `Customer ${customers}` });
+  await office.event("payment.declined", id, { order: id, attempt: 2, total: 20 });
+  await customer.sees();
+  model.fails = true;
+  await customer.says("A person, please");
+  await customer.hearsWords("queue");
+  const path = `conversations/${await customer.opened()}?view=needs`;
+  Object.assign(customer, { name: `Customer ${customers}`, path });
+  const rui = await at(customer, RUI);
+  const list = async (view, is) => {
+    await rui.goto(`${office.address}/operator/?view=${view}`);
+    await rui.waitForFunction((name, is) => [...document.querySelectorAll("a.row")].some((row) => row.innerText.includes(name)) === is, { polling: 50 }, customer.name, is);
+  };
+  const putOff = async () => {
+    await rui.goto(`${office.address}/operator/${path}`);
+    await rui.keyboard.press("s");
+    await focused(rui, "#hand form .btn");
+    await accessible(rui, "putting off");
+    await Promise.all([rui.waitForNavigation(), rui.keyboard.press("Enter")]);
+    await shows(rui, "#hand", "Put off by Rui until");
+  };
+  await list("needs", true);
+  await putOff();
+  await accessible(rui, "put off");
+  await list("needs", false);
+  await list("snoozed", true);
+  await customer.says("Are you there?");
+  // The list is live: it comes back by itself.
+  await list("needs", true);
+  await putOff();
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("s")]);
+  assert.equal(await rui.$eval("#hand", (hand) => hand.innerText.includes("Put off")), false);
+  await list("needs", true);
+  model.fails = false;
+  await rui.close();
+  quiet();
+});

@@ -17,10 +17,11 @@ const MAX_COMMENT: usize = 2_000;
 const MAX_CHOICE: usize = 1_024;
 /// The longest type of a tracked event, in characters.
 const MAX_EVENT: usize = 256;
-/// What types of our own begin with; a page may send one of them.
+/// What types of our own begin with; a page may send two of them.
 const OWN: &str = "beckon.";
-/// The customer waved a proactive opening away; its properties name `conversation_id` and `playbook`.
-const DISMISSED: &str = "beckon.dismissed";
+/// The customer waved a proactive opening away, or its bubble waits for a better moment; the properties name
+/// `conversation_id`, `playbook`, and of the latter the `moment`.
+const OF_PAGES: [&str; 2] = ["beckon.dismissed", "beckon.held"];
 /// The largest properties of a tracked event, in bytes of JSON.
 const MAX_PROPERTIES: usize = 16 * 1_024;
 /// The longest token, in characters.
@@ -194,7 +195,7 @@ impl Fields {
 
     fn event(&self) -> Result<String, Wrong> {
         let event = self.words("event", MAX_EVENT)?;
-        if event.starts_with(OWN) && event != DISMISSED {
+        if event.starts_with(OWN) && !OF_PAGES.contains(&event.as_str()) {
             return Err(invalid("`event` begins with `beckon.`: those are Beckon's own"));
         }
         if event.chars().any(char::is_control) {
@@ -264,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_sends_no_event_of_our_own_but_that_it_was_dismissed() {
+    fn a_page_sends_no_event_of_our_own_but_what_became_of_a_bubble() {
         let track = |event: &str| {
             format!(r#"{{"type":"track","client_id":"0123456789abcdef","event":"{event}","properties":{{}}}}"#)
         };
         assert!(wrong(&track("beckon.open")).message.contains("Beckon's own"));
-        assert!(read(&track("beckon.dismissed")).is_ok());
+        assert!(read(&track("beckon.dismissed")).is_ok() && read(&track("beckon.held")).is_ok());
         assert!(read(&track("beckoning")).is_ok());
     }
 

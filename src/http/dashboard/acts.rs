@@ -182,7 +182,7 @@ pub(super) fn conversation(id: &str) -> Result<ConversationId, PageError> {
     id.parse().map_err(|_| PageError::not_found("conversation"))
 }
 
-fn wrong(field: &str) -> PageError {
+pub(super) fn wrong(field: &str) -> PageError {
     PageError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The field {field} of the form is missing or wrong."))
 }
 

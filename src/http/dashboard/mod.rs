@@ -23,6 +23,7 @@ mod replies;
 mod setup;
 mod sightings;
 mod sign_in;
+mod snooze;
 mod spine;
 mod thread;
 mod words;
@@ -211,6 +212,7 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/release", post(acts::release))
         .route("/operator/conversations/{id}/say", post(acts::say))
         .route("/operator/conversations/{id}/note", post(notes::leave))
+        .route("/operator/conversations/{id}/snooze", post(snooze::put_off))
         .route("/operator/conversations/{id}/draft", post(drafts::write))
         .route("/operator/conversations/{id}/close", post(acts::close))
         .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))

@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use beckon::model::customer::Trait;
+use beckon::model::event::Trust;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use super::*;

@@ -11,7 +11,7 @@ use beckon::model::conversation::{Author, Conversation, Holder, Phase, client_id
 use beckon::model::customer::{RefusalCode, State, Trait};
 use beckon::model::decision::{Answer, Reply};
 use beckon::model::entry::{By, Entry, Kind, Logged, OutcomeKind};
-use beckon::model::event::{Event, Trust};
+use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, ConversationId, EntryId, Partition, Pos};
 use beckon::model::input::{Body, Choice, Envelope, Operator, To};
 use beckon::model::live::Live;
