@@ -39,9 +39,11 @@ function press(key) {
   return true
 }
 function run(button) {
-  button.click()
   const menu = button.closest("details")
-  if (menu && button.matches("summary")) requestAnimationFrame(() => menu.querySelector("textarea, form .btn")?.focus())
+  const fold = menu && button.matches("summary")
+  // What is open already is gone to, not closed.
+  if (!fold || !menu.open) button.click()
+  if (fold) requestAnimationFrame(() => menu.querySelector("textarea, form .btn")?.focus())
 }
 
 // The picker: one field over one list, for commands and for saved replies.

@@ -139,11 +139,8 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
     let asked = models.iter().map(|(model, _)| Arc::clone(model)).collect();
     let assistant = Assistant::new(models, setup.script_pace);
     let suggester = Suggester::new(Arc::clone(&store), shelf.clone(), assistant.clone());
-    let outside = Outside {
-        assistant,
-        adapters: Arc::new(apis(&setup.adapters)?),
-        notifier: notifier(&setup, &clock)?,
-    };
+    let outside =
+        Outside { assistant, adapters: Arc::new(apis(&setup.adapters)?), notifier: notifier(&setup, &clock)? };
     let behind = Arc::new(Behind::default());
     let draining = watch::Sender::new(false);
     let last = CancellationToken::new();
@@ -191,7 +188,19 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
 
     let address = listener.local_addr()?;
     let closing = CancellationToken::new();
-    let router = routes(&setup, &store, &record, &clock, &catalogs, &behind, &draining, chat.clone(), &closing, asked, suggester)?;
+    let router = routes(
+        &setup,
+        &store,
+        &record,
+        &clock,
+        &catalogs,
+        &behind,
+        &draining,
+        chat.clone(),
+        &closing,
+        asked,
+        suggester,
+    )?;
     let serving_stop = CancellationToken::new();
     let serving = tokio::spawn(serving::serve(listener, router, setup.connections, serving_stop.clone()));
     Ok(Running {

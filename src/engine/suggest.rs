@@ -48,8 +48,7 @@ impl Suggester {
         let Some((playbook, catalog)) = found else {
             return Err("The playbook of this conversation is gone.".to_owned());
         };
-        let situation =
-            Situation { catalog: &catalog, playbook: &playbook, actor: &summary.customer, traits, log };
+        let situation = Situation { catalog: &catalog, playbook: &playbook, actor: &summary.customer, traits, log };
         self.assistant.suggest(&situation, PATIENCE).await
     }
 }

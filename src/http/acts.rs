@@ -26,7 +26,7 @@ pub fn refusal(code: RefusalCode) -> ApiError {
     let status = match code {
         RefusalCode::UnknownConversation | RefusalCode::UnknownMessage | RefusalCode::UnknownPlaybook => {
             StatusCode::NOT_FOUND
-        },
+        }
         RefusalCode::Failed => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::NoConversation
         | RefusalCode::Closed

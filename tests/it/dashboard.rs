@@ -153,7 +153,10 @@ impl Office {
             playbooks: Arc::new(Two(std::sync::Mutex::default())),
             suggester: Suggester::new(
                 store.clone(),
-                Shelf::new(store.clone(), Arc::new(|files| beckon::catalog::compile(files, None).map_err(|_| String::new()))),
+                Shelf::new(
+                    store.clone(),
+                    Arc::new(|files| beckon::catalog::compile(files, None).map_err(|_| String::new())),
+                ),
                 Assistant::new(vec![(Arc::new(Ready), 500)], std::time::Duration::ZERO),
             ),
             installation: Installation {

@@ -9,8 +9,8 @@ use beckon::record::{ConversationFilter, EventFilter, FlowTalk, Line, LineId, Sa
 use serde_json::json;
 
 use super::record::{
-    PARTITION, VIEWS, a_day, beneath, conversation, dump, empty_line, event_id, event_line, judged, message, pos, record,
-    summary,
+    PARTITION, VIEWS, a_day, beneath, conversation, dump, empty_line, event_id, event_line, judged, message, pos,
+    record, summary,
 };
 
 /// The day of one customer, and what came after it.

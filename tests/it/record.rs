@@ -306,7 +306,10 @@ async fn the_inbox_lists_who_needs_a_person_longest_first() {
     let (first, cursor) = list(needs.clone(), None, 3).await;
     let (rest, end) = list(needs, cursor.as_deref(), 3).await;
     assert_eq!((first, rest, end), (vec![2, 1, 3], vec![4], None));
-    assert_eq!(list(View::NeedsPerson { operator: "op-other".to_owned(), now: Ms(pos(9).ms) }, None, 50).await.0, [2, 1, 3]);
+    assert_eq!(
+        list(View::NeedsPerson { operator: "op-other".to_owned(), now: Ms(pos(9).ms) }, None, 50).await.0,
+        [2, 1, 3]
+    );
     assert_eq!(list(View::Assistant, None, 50).await.0, [1]);
     assert_eq!(list(View::Waiting, None, 50).await.0, [6]);
     assert_eq!(list(View::Closed, None, 50).await.0, [3]);

@@ -59,7 +59,8 @@ test("anybody leaves a note by keys; colleagues see it at once, the customer nev
   // What was typed survives a page that is loaded anew.
   await rui.reload();
   await rui.waitForFunction(() => document.querySelector("#team-note").value === "Knows us from the fair.");
-  await rui.focus("#team-note");
+  await rui.keyboard.press("n");
+  await focused(rui, "#team-note");
   await rui.keyboard.down("Control");
   await rui.keyboard.press("Enter");
   await rui.keyboard.up("Control");

@@ -16,7 +16,9 @@ play("what the assistant waits for is named, and after a while it can be stopped
   on.chat.send({ type: "typing", conversation_id: "c1", by: "assistant", call: "shop.get_order" });
   assert.match(await on.text(".dots"), /Looking it up: get order/);
   assert.equal(await on.has(".stop"), false, "not before it takes long");
-  await on.$(".stop .btn");
+  const stopping = await on.$(".stop .btn");
+  const box = await stopping.boundingBox();
+  assert.ok(box && box.height < 60 && box.width > box.height, "a button below the log");
   assert.deepEqual(await violations(on), []);
   await on.page.focus("beckon-widget >>> textarea");
   await on.page.keyboard.down("Shift");

@@ -269,13 +269,8 @@ impl Page {
             }
             let now = self.dashboard.clock.now();
             let snoozed = self.dashboard.record.snoozed(thread.summary.id, now).await?;
-            let hand = self.dashboard.hand(
-                &self.operator,
-                &self.which,
-                &thread.summary,
-                &thread.standing,
-                snoozed.as_ref(),
-            );
+            let hand =
+                self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, snoozed.as_ref());
             object.insert("hand".to_owned(), hand);
             let hands = (before.holder_n, before.closed) != (thread.standing.holder_n, thread.standing.closed);
             if hands {

@@ -35,7 +35,8 @@ pub(super) async fn leave(
     let conversation = conversation(&id)?;
     let client_id = client_id(&posted)?;
     let text = posted.fields.get("text").replace("\r\n", "\n").trim().to_owned();
-    let unsaid = |notice: String| Said { draft: text.clone(), client_id: client_id.clone(), notice, tone: "bad", sent: false };
+    let unsaid =
+        |notice: String| Said { draft: text.clone(), client_id: client_id.clone(), notice, tone: "bad", sent: false };
     if text.is_empty() || text.len() > MAX_NOTE || text.contains('\0') {
         let notice = if text.is_empty() { "There is no note yet." } else { "This is too long for a note." };
         return dashboard.noted(&posted, &id, StatusCode::UNPROCESSABLE_ENTITY, unsaid(notice.to_owned())).await;

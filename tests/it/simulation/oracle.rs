@@ -195,12 +195,20 @@ fn asks(body: &Body) -> bool {
     use Body::{Chose, Claim, Closed, Confirmed, Helped, Noted, OperatorClosed, OperatorSaid, Rated, Release};
     use Body::{Said, Settle, Stopped};
     match body {
-        Said { .. } | Chose { .. } | Confirmed { .. } | Rated { .. } | Helped { .. } | Stopped { .. } | Closed { .. } => {
-            true
-        }
-        Claim { .. } | Release { .. } | OperatorSaid { .. } | Noted { .. } | OperatorClosed { .. } | Settle { .. } | Body::Erase => {
-            true
-        }
+        Said { .. }
+        | Chose { .. }
+        | Confirmed { .. }
+        | Rated { .. }
+        | Helped { .. }
+        | Stopped { .. }
+        | Closed { .. } => true,
+        Claim { .. }
+        | Release { .. }
+        | OperatorSaid { .. }
+        | Noted { .. }
+        | OperatorClosed { .. }
+        | Settle { .. }
+        | Body::Erase => true,
         Body::Event(event) => event.only.is_some(),
         _ => false,
     }
