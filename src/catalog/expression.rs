@@ -6,7 +6,8 @@ use crate::model::cel_value;
 
 use super::mistake::Spot;
 use super::read::{Reading, short};
-use super::walk::Check;
+use super::shape::{Names, Shape};
+use super::walk::{Check, shape_of};
 use super::yaml::{Node, place};
 
 /// The longest expression, in bytes.
@@ -16,9 +17,11 @@ const MAX_EXPRESSION: usize = 4 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// These.
-    Only(&'a [&'a str]),
-    /// Any: what is not there is null.
-    Any,
+    Only(&'a Names),
+    /// These, and any others, which are null: the script's rule.
+    Lenient(&'a Names),
+    /// It was checked before.
+    Checked,
 }
 
 /// A condition: split where `&&` joins it, so that the first part that fails can be named.
@@ -71,23 +74,30 @@ fn expression_of(reading: &mut Reading<'_, '_>, node: &Node, scope: Scope<'_>, i
     if is_test {
         check.must_be_bool(program.expression(), "a condition");
     }
-    let Check { problems, names, paths, .. } = check;
+    let Check { problems, names, paths, loops, .. } = check;
     for problem in problems {
         let start = place(reading.file, node, problem.start);
         let end = place(reading.file, node, problem.end);
         reading.at_with(Spot { start, end: end.max(start + 1) }, problem.message, problem.suggestion);
     }
-    Some(Expression { source, program, names: names.into_iter().collect(), paths: paths.into_iter().collect() })
+    let (names, paths) = (names.into_iter().collect(), paths.into_iter().collect());
+    Some(Expression { source, program, names, paths, loops })
+}
+
+/// What is known of an expression's value: something where it is a path.
+pub fn result(expression: &Expression, names: &Names) -> Shape {
+    shape_of(expression.program.expression(), |root| names.get(root).cloned())
 }
 
 /// Compiles a part of an expression that was checked as a whole.
 fn compile(source: &str) -> Option<Expression> {
     let program = cel_value::env().compile(source).ok()?;
-    let mut check = Check::new(&program, source, Scope::Any);
+    let mut check = Check::new(&program, source, Scope::Checked);
     check.visit(program.expression(), 0);
-    let Check { names, paths, .. } = check;
+    let Check { names, paths, loops, .. } = check;
     let source = source.to_owned();
-    Some(Expression { source, program, names: names.into_iter().collect(), paths: paths.into_iter().collect() })
+    let (names, paths) = (names.into_iter().collect(), paths.into_iter().collect());
+    Some(Expression { source, program, names, paths, loops })
 }
 
 /// The parts of an expression that `&&` joins at the top; the whole where `||` or `? :` is at the top too.

@@ -129,7 +129,7 @@ impl<'a> Check<'a> {
 
     fn kind_of_path(&self, path: &[String]) -> Option<Type> {
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
-        if matches!(self.scope, Scope::Any) || words.first().is_some_and(|name| self.bound.contains(name)) {
+        if !matches!(self.scope, Scope::Only(_)) || words.first().is_some_and(|name| self.bound(name).is_some()) {
             return None;
         }
         match words.as_slice() {

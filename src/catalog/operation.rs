@@ -10,6 +10,7 @@ use crate::model::time::Millis;
 
 use super::mistake::{Spot, did_you_mean};
 use super::read::{Reading, list, short};
+use super::shape::{Names, Shape};
 use super::words::Words;
 use super::yaml::{Kind, Node, place};
 
@@ -90,11 +91,8 @@ pub fn operation(
     let idempotency_header = table.get("idempotency_header").and_then(|node| header(reading, node));
     let operation = full.rsplit('.').next().unwrap_or_default();
     let confirm = table.get("confirm").and_then(|node| {
-        let template = words.add(reading, node, &format!("{operation}.confirm"), &["args"]);
-        if let Some(properties) = &properties {
-            words.members(reading, node, "args", properties);
-        }
-        template
+        let args = properties.as_ref().map_or(Shape::Any, Shape::arguments);
+        words.add(reading, node, &format!("{operation}.confirm"), &Names::from([("args".to_owned(), args)]))
     });
     let timeout = table.get("timeout").and_then(|node| reading.span(node, Millis(100), Millis::seconds(60)));
     let request = request?;

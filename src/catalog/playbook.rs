@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::catalog::{
-    Condition, ContextCall, Expression, Goal, Handoff, Limit, Open, Playbook, Script, Talk, Template,
+    AWAY, Condition, ContextCall, Expression, FALLBACK, Goal, Handoff, Limit, Open, Playbook, Script, Talk, Template,
 };
 use crate::model::event::Trust;
 use crate::model::time::Millis;
@@ -12,8 +12,8 @@ use super::adapter::Adapters;
 use super::expression::{Scope, condition, expression};
 use super::mistake::Spot;
 use super::read::{MAX_SPAN, Reading, Table, is_identifier, short};
-use super::script::{self, Fields, RESERVED, add_fields, arguments, check_fields, fixed_choices};
-use super::tags::{tags, word};
+use super::script::{self, RESERVED, add_result, arguments, fixed_choices};
+use super::shape::{Names, Said, Shape, names};
 use super::words::Words;
 use super::yaml::Node;
 
@@ -60,16 +60,10 @@ pub const TRUST: [(&str, Trust); 2] = [("server", Trust::Server), ("client", Tru
 /// Tools of every playbook: they may be listed, and need not be.
 pub const BUILT_IN: &[&str] = &["offer", "handoff", "close"];
 
-/// Said where the playbook has no `fallback`.
-pub const FALLBACK: (&str, &str) =
-    ("beckon#fallback", "I cannot answer right now. I am asking a colleague to join us.");
-/// Said where the playbook has no `handoff.away`.
-pub const AWAY: (&str, &str) = ("beckon#away", "None of my colleagues is free at the moment. I stay with you.");
-
-/// Names that conditions on an event see.
-pub const ON: &[&str] = &["customer", "event", "trigger"];
-/// Names of what is said when other things failed: facts may be missing, and of the trigger the goal's fields are kept.
-const SAID: &[&str] = &["customer", "trigger"];
+/// Names that conditions on an event see before it opens anything.
+pub const LOOKED_AT: &[&str] = &["customer", "event"];
+/// Names that are there once an event opened a conversation.
+const OPENED: &[&str] = &["customer", "event", "trigger"];
 /// Names that `handoff.when` sees.
 const HANDOFF_NAMES: &[&str] = &["asked_for_human", "failures", "tokens", "turns"];
 
@@ -118,14 +112,15 @@ impl Reader<'_, '_, '_, '_> {
             Some(node) => self.talk(node, &facts),
             None => Some(talk_by_default()),
         };
-        let handoff = match table.get("handoff") {
-            Some(node) => self.handoff(node),
-            None => Some(Handoff { when: None, team: None, within: Millis::minutes(10), away: given(AWAY) }),
-        };
         let goal = table.get("goal").map(|node| self.goal(node));
+        let said = said_names(goal.as_ref());
+        let handoff = match table.get("handoff") {
+            Some(node) => self.handoff(node, &said),
+            None => Some(Handoff { when: None, team: None, within: Millis::minutes(10), away: AWAY.template() }),
+        };
         let fallback = match table.get("fallback") {
-            Some(node) => self.said(node, "fallback"),
-            None => Some(given(FALLBACK)),
+            Some(node) => self.said(node, "fallback", &said),
+            None => Some(FALLBACK.template()),
         };
         let goal = match goal {
             Some(goal) => Some(goal?),
@@ -190,8 +185,9 @@ impl Reader<'_, '_, '_, '_> {
         limit
     }
 
-    fn context(&mut self, node: &Node) -> (Vec<ContextCall>, Fields) {
-        let (mut calls, mut facts) = (Vec::new(), Fields::new());
+    fn context(&mut self, node: &Node) -> (Vec<ContextCall>, Names) {
+        let (mut calls, mut facts) = (Vec::new(), Names::new());
+        let known = names(OPENED);
         let entries = self.reading.entries(node);
         if entries.len() > 10 {
             self.reading.at(node.spot, "at most 10 calls are expected here");
@@ -203,28 +199,28 @@ impl Reader<'_, '_, '_, '_> {
             let Some(table) = self.reading.table(node, CONTEXT) else { continue };
             let call = self.reading.required(&table, "call", node.spot);
             let operation = call.and_then(|node| self.adapters.usable(&mut self.reading, node));
-            let scope = Scope::Only(ON);
+            let scope = Scope::Only(&known);
             let with = arguments(&mut self.reading, table.get("with"), node.spot, operation.as_deref(), scope);
             let Some(operation) = operation else {
                 // Words may name it; its fields are not known, and not checked.
-                facts.insert(key.name.clone(), None);
+                facts.insert(key.name.clone(), Shape::Any);
                 continue;
             };
             if let (Some(call), true) = (call, operation.writes) {
                 self.reading
                     .at(call.spot, format!("`{}` writes: facts are read, nobody asks the customer", operation.name));
-                facts.insert(key.name.clone(), None);
+                facts.insert(key.name.clone(), Shape::Any);
             } else {
-                add_fields(&mut facts, &key.name, &operation);
+                add_result(&mut facts, &key.name, &operation);
             }
             calls.push(ContextCall { name: key.name.clone(), operation: operation.name.clone(), with });
         }
         (calls, facts)
     }
 
-    fn open(&mut self, node: &Node, facts: &Fields) -> Option<Open> {
+    fn open(&mut self, node: &Node, facts: &Names) -> Option<Open> {
         let table = self.reading.table(node, OPEN)?;
-        let key = table.get("key").and_then(|node| expression(&mut self.reading, node, Scope::Only(ON)));
+        let key = table.get("key").and_then(|node| expression(&mut self.reading, node, Scope::Only(&names(LOOKED_AT))));
         let within = self.span(&table, "within").unwrap_or(Millis::minutes(30));
         let why = table.get("why").and_then(|node| {
             let why = self.reading.text(node)?;
@@ -239,38 +235,24 @@ impl Reader<'_, '_, '_, '_> {
             Some(_) => vec![say],
             None => self.reading.items(say, 1, 10).iter().collect(),
         };
-        let names: Vec<&str> = ON.iter().copied().chain(["events"]).chain(facts.keys().map(String::as_str)).collect();
+        let known = with_facts(names(OPENED), facts);
+        let known = with_facts(known, &names(&["events"]));
         let mut said = Vec::new();
         for (place, line) in lines.iter().enumerate() {
-            let template = self.words.add(&mut self.reading, line, &format!("open.say.{place}"), &names);
-            check_fields(&mut self.reading, self.words, line, facts);
+            let template = self.words.add(&mut self.reading, line, &format!("open.say.{place}"), &known);
+            // The last opening must be sayable where every call failed.
             if place + 1 == lines.len() {
-                self.needs_no_call(line, facts);
+                self.words.needs_none(&mut self.reading, line, facts);
             }
             said.extend(template);
         }
         Some(Open { key, within, why: why.unwrap_or_default(), say: said, choices })
     }
 
-    /// The last opening must be sayable where every call failed.
-    fn needs_no_call(&mut self, line: &Node, facts: &Fields) {
-        let text = line.scalar().map(|scalar| scalar.text.clone()).unwrap_or_default();
-        for tag in tags(&text) {
-            for fact in facts.keys() {
-                if let Some(at) = word(&tag, fact) {
-                    let start = super::yaml::place(self.reading.file, line, at);
-                    let spot = Spot { start, end: start + fact.len() };
-                    let message = format!("the last `say` must need no call, and `{fact}` is the result of one");
-                    self.reading.at_with(spot, message, Some("add a last line without it".to_owned()));
-                }
-            }
-        }
-    }
-
-    fn talk(&mut self, node: &Node, facts: &Fields) -> Option<Talk> {
+    fn talk(&mut self, node: &Node, facts: &Names) -> Option<Talk> {
         let table = self.reading.table(node, TALK)?;
-        let names: Vec<&str> = ON.iter().copied().chain(facts.keys().map(String::as_str)).collect();
-        let prompt = table.get("prompt").map(|node| self.words.prompt(&mut self.reading, node, &names));
+        let known = with_facts(names(OPENED), facts);
+        let prompt = table.get("prompt").map(|node| self.words.prompt(&mut self.reading, node, &known));
         let mut tools = Vec::new();
         for item in table.get("tools").map(|node| self.reading.items(node, 0, MAX_ITEMS)).unwrap_or_default() {
             if item.scalar().is_some_and(|scalar| BUILT_IN.contains(&scalar.text.as_str())) {
@@ -301,14 +283,15 @@ impl Reader<'_, '_, '_, '_> {
         Some(Talk { prompt, tools, max_turns, max_tokens, idle, script })
     }
 
-    fn handoff(&mut self, node: &Node) -> Option<Handoff> {
+    fn handoff(&mut self, node: &Node, said: &Names) -> Option<Handoff> {
         let table = self.reading.table(node, HANDOFF)?;
-        let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(HANDOFF_NAMES)));
+        let when =
+            table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(&names(HANDOFF_NAMES))));
         let team = table.get("team").and_then(|node| self.reading.name(node));
         let within = self.span(&table, "within").unwrap_or(Millis::minutes(10));
         let away = match table.get("away") {
-            Some(node) => self.said(node, "handoff.away"),
-            None => Some(given(AWAY)),
+            Some(node) => self.said(node, "handoff.away", said),
+            None => Some(AWAY.template()),
         };
         Some(Handoff { when, team, within, away: away? })
     }
@@ -316,24 +299,44 @@ impl Reader<'_, '_, '_, '_> {
     fn goal(&mut self, node: &Node) -> Option<Goal> {
         let table = self.reading.table(node, GOAL)?;
         let event = self.reading.required(&table, "event", node.spot).and_then(|node| self.reading.name(node));
-        let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(ON)));
+        let known = names(OPENED);
+        let when = table.get("when").and_then(|node| condition(&mut self.reading, node, Scope::Only(&known)));
         let within = self.span(&table, "within").unwrap_or(Millis::hours(24));
-        let value = table.get("value").and_then(|node| expression(&mut self.reading, node, Scope::Only(ON)));
+        let value = table.get("value").and_then(|node| expression(&mut self.reading, node, Scope::Only(&known)));
         let trust = self.trust(&table);
         let trigger_paths = trigger_paths(when.as_ref(), value.as_ref());
         Some(Goal { event: event?, when, within, value, trust, trigger_paths })
     }
 
     /// Words that are said when other things failed: they use no facts.
-    fn said(&mut self, node: &Node, name: &str) -> Option<Template> {
+    fn said(&mut self, node: &Node, name: &str, names: &Names) -> Option<Template> {
         let table = self.reading.table(node, SAY)?;
         let say = self.reading.required(&table, "say", node.spot)?;
-        self.words.add(&mut self.reading, say, &format!("{name}.say"), SAID)
+        self.words.add(&mut self.reading, say, &format!("{name}.say"), names)
     }
 
     pub(super) fn span(&mut self, table: &Table<'_>, name: &str) -> Option<Millis> {
         table.get(name).and_then(|node| self.reading.span(node, Millis::seconds(1), MAX_SPAN))
     }
+}
+
+/// Names of what is said when other things failed: facts may be missing, and of the trigger the goal's fields are kept.
+fn said_names(goal: Option<&Option<Goal>>) -> Names {
+    let trigger = match goal {
+        // A goal with a mistake: its fields are not known.
+        Some(None) => Shape::Any,
+        Some(Some(goal)) => {
+            let paths: Vec<String> = goal.trigger_paths.iter().map(|path| path.join(".")).collect();
+            Shape::kept(paths.iter().map(String::as_str), Said::Goal)
+        }
+        None => Shape::kept([], Said::Goal),
+    };
+    with_facts(names(&["customer"]), &Names::from([("trigger".to_owned(), trigger)]))
+}
+
+fn with_facts(mut names: Names, facts: &Names) -> Names {
+    names.extend(facts.iter().map(|(name, shape)| (name.clone(), shape.clone())));
+    names
 }
 
 /// What a limit looks like.
@@ -345,10 +348,6 @@ pub fn limit(text: &str) -> Option<Limit> {
     let count = count.trim().parse::<usize>().ok().filter(|count| (1..=100).contains(count))?;
     let per = Millis::parse(per.trim()).filter(|per| *per >= Millis::seconds(1) && *per <= MAX_SPAN)?;
     Some(Limit { count, per })
-}
-
-fn given((name, source): (&str, &str)) -> Template {
-    Template { name: name.to_owned(), source: source.to_owned() }
 }
 
 fn talk_by_default() -> Talk {

@@ -3,8 +3,9 @@
 use jiff::civil::Time;
 
 use super::expression::{Scope, condition};
-use super::playbook::{LIMIT, Reader, limit};
+use super::playbook::{LIMIT, LOOKED_AT, Reader, limit};
 use super::read::{MAX_SPAN, Reading, Table};
+use super::shape::names;
 use super::yaml::Node;
 use crate::model::restraint::{Audience, Class, Consent, Contact, Cooldown, Debounce, QuietHours, Restraint, WhenOpen};
 use crate::model::time::Millis;
@@ -35,9 +36,6 @@ pub const THEN_QUIET: [(&str, bool); 2] = [("hold", true), ("drop", false)];
 pub const WHEN_OPEN: [(&str, WhenOpen); 4] =
     [("join", WhenOpen::Join), ("new", WhenOpen::New), ("replace", WhenOpen::Replace), ("drop", WhenOpen::Drop)];
 
-/// Names that `audience.where` sees.
-const WHERE: &[&str] = &["customer", "event"];
-
 impl Reader<'_, '_, '_, '_> {
     /// What holds the playbook back.
     pub(super) fn restraint(&mut self, table: &Table<'_>) -> Restraint {
@@ -56,7 +54,8 @@ impl Reader<'_, '_, '_, '_> {
 
     fn audience(&mut self, node: &Node) -> Option<Audience> {
         let table = self.reading.table(node, AUDIENCE)?;
-        let condition = table.get("where").and_then(|node| condition(&mut self.reading, node, Scope::Only(WHERE)));
+        let condition =
+            table.get("where").and_then(|node| condition(&mut self.reading, node, Scope::Only(&names(LOOKED_AT))));
         let rollout = table.get("rollout");
         let shadow = rollout.and_then(Node::scalar).is_some_and(|scalar| scalar.text == "shadow");
         let share = match rollout {

@@ -1,16 +1,17 @@
 //! Reads a playbook's script: the assistant without a model.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use regex::{Regex, RegexBuilder};
 
 use crate::model::catalog::{Expression, Operation, Script, ScriptCall, ScriptChoices, ScriptStep};
 
 use super::adapter::Adapters;
-use super::expression::{Scope, expression, test};
+use super::expression::{Scope, expression, result, test};
 use super::mistake::{Spot, did_you_mean};
 use super::operation::properties;
 use super::read::{Reading, is_identifier, short};
+use super::shape::{self, Names, Said, Shape};
 use super::words::Words;
 use super::yaml::{Kind, Node};
 
@@ -58,25 +59,17 @@ pub fn pattern(text: &str) -> Result<Regex, String> {
     })
 }
 
-/// Fields of the results that words may name: by name, the first parts of what the operations return; none where the
-/// operation has a mistake of its own.
-pub type Fields = BTreeMap<String, Option<BTreeSet<String>>>;
-
-/// Adds what an operation returns under a name.
-pub fn add_fields(fields: &mut Fields, name: &str, operation: &Operation) {
-    let returned = operation.returns.iter().filter_map(|path| path.split(['.', '[']).next()).map(str::to_owned);
-    if let Some(known) = fields.entry(name.to_owned()).or_insert_with(|| Some(BTreeSet::new())) {
-        known.extend(returned);
-    }
-}
-
-/// Checks what words say of facts and results.
-pub fn check_fields(reading: &mut Reading<'_, '_>, words: &Words<'_>, node: &Node, fields: &Fields) {
-    for (name, known) in fields {
-        if let Some(known) = known {
-            words.members(reading, node, name, known);
-        }
-    }
+/// Adds the result of an operation under a name; several operations may have one name.
+pub fn add_result(names: &mut Names, name: &str, operation: &Operation) {
+    // Of a write whose end was unknown, a person says what became of it.
+    let settled = if operation.writes { ["settled", "by"].as_slice() } else { &[] };
+    let kept = operation.returns.iter().map(String::as_str).chain(settled.iter().copied());
+    let shape = Shape::kept(kept, Said::Returns);
+    let shape = match names.remove(name) {
+        Some(known) => known.and(shape),
+        None => shape,
+    };
+    names.insert(name.to_owned(), shape);
 }
 
 /// Reads a script. `facts` are the playbook's facts with their fields.
@@ -85,7 +78,7 @@ pub fn read(
     node: &Node,
     words: &mut Words<'_>,
     adapters: &Adapters,
-    facts: &Fields,
+    facts: &Names,
 ) -> Script {
     let mut script = Script::default();
     let Some(table) = reading.table(node, SCRIPT) else { return script };
@@ -104,25 +97,20 @@ pub fn read(
     }
     let steps = table.get("steps").map(|node| reading.items(node, 0, MAX_STEPS)).unwrap_or_default();
     // A name lives as long as the conversation, so every step's words may use the results of all.
-    let mut fields = facts.clone();
+    let mut known = shape::names(&["event", "trigger", "customer"]);
+    known.extend(SPOKEN.iter().map(|name| ((*name).to_owned(), Shape::Plain)));
+    known.extend(facts.iter().map(|(name, shape)| (name.clone(), shape.clone())));
     for (key, call) in steps.iter().filter_map(|step| step.get("call")).flat_map(entries_of) {
         let tool = call.get("tool").and_then(Node::scalar).map(|scalar| scalar.text.as_str()).unwrap_or_default();
         match adapters.operations.get(tool) {
-            Some(operation) => add_fields(&mut fields, key, operation),
+            Some(operation) => add_result(&mut known, key, operation),
             None => {
-                fields.insert(key.to_owned(), None);
+                known.insert(key.to_owned(), Shape::Any);
             }
         }
     }
-    let names: Vec<String> = ["event", "trigger", "customer"]
-        .iter()
-        .chain(SPOKEN)
-        .map(|name| (*name).to_owned())
-        .chain(fields.keys().cloned())
-        .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for (place, node) in steps.iter().enumerate() {
-        let mut step = Step { place, names: &names, fields: &fields, words: &mut *words, adapters };
+        let mut step = Step { place, known: &known, words: &mut *words, adapters };
         script.steps.extend(step.read(reading, node));
     }
     script
@@ -138,8 +126,8 @@ fn entries_of(node: &Node) -> impl Iterator<Item = (&str, &Node)> {
 
 struct Step<'s, 'a> {
     place: usize,
-    names: &'s [&'s str],
-    fields: &'s Fields,
+    /// Events, what was said, facts, and the results of all steps.
+    known: &'s Names,
     words: &'s mut Words<'a>,
     adapters: &'s Adapters,
 }
@@ -147,7 +135,8 @@ struct Step<'s, 'a> {
 impl Step<'_, '_> {
     fn read(&mut self, reading: &mut Reading<'_, '_>, node: &Node) -> Option<ScriptStep> {
         let table = reading.table(node, STEP)?;
-        let on = reading.required(&table, "on", node.spot).and_then(|node| test(reading, node, Scope::Any));
+        let scope = Scope::Lenient(self.known);
+        let on = reading.required(&table, "on", node.spot).and_then(|node| test(reading, node, scope));
         let mut calls = Vec::new();
         for (key, node) in table.get("call").map(|node| reading.entries(node)).unwrap_or_default() {
             if !is_identifier(&key.name) || RESERVED.contains(&key.name.as_str()) {
@@ -156,7 +145,7 @@ impl Step<'_, '_> {
             let Some(call) = reading.table(node, CALL) else { continue };
             let operation = reading.required(&call, "tool", node.spot);
             let operation = operation.and_then(|node| self.adapters.usable(reading, node));
-            let with = arguments(reading, call.get("with"), node.spot, operation.as_deref(), Scope::Any);
+            let with = arguments(reading, call.get("with"), node.spot, operation.as_deref(), scope);
             if let Some(operation) = operation {
                 calls.push(ScriptCall { bind: key.name.clone(), tool: operation.name.clone(), with });
             }
@@ -164,9 +153,7 @@ impl Step<'_, '_> {
         let says = |step: &mut Self, reading: &mut Reading<'_, '_>, name: &str| {
             let node = table.get(name)?;
             let full = format!("talk.script.steps.{}.{name}", step.place);
-            let template = step.words.add(reading, node, &full, step.names);
-            check_fields(reading, step.words, node, step.fields);
-            template
+            step.words.add(reading, node, &full, step.known)
         };
         let say = says(self, reading, "say");
         let failed = says(self, reading, "failed");
@@ -199,15 +186,20 @@ impl Step<'_, '_> {
             return ScriptChoices::Fixed(fixed_choices(reading, node));
         }
         let Some(table) = reading.table(node, EACH) else { return ScriptChoices::None };
-        let each = reading.required(&table, "each", node.spot).and_then(|node| expression(reading, node, Scope::Any));
-        let label = reading.required(&table, "label", node.spot).and_then(|node| {
-            let names: Vec<&str> = self.names.iter().copied().chain(["item"]).collect();
-            let name = format!("talk.script.steps.{}.choices.label", self.place);
-            let template = self.words.add(reading, node, &name, &names);
-            check_fields(reading, self.words, node, self.fields);
-            template
+        let mut item = Shape::Any;
+        let each = reading.required(&table, "each", node.spot).and_then(|node| {
+            let each = expression(reading, node, Scope::Lenient(self.known))?;
+            item = result(&each, self.known).item();
+            Some(each)
         });
-        let value = reading.required(&table, "value", node.spot).and_then(|node| expression(reading, node, Scope::Any));
+        let mut known = self.known.clone();
+        known.insert("item".to_owned(), item);
+        let label = reading.required(&table, "label", node.spot).and_then(|node| {
+            let name = format!("talk.script.steps.{}.choices.label", self.place);
+            self.words.add(reading, node, &name, &known)
+        });
+        let value = reading.required(&table, "value", node.spot);
+        let value = value.and_then(|node| expression(reading, node, Scope::Lenient(&known)));
         match (each, label, value) {
             (Some(each), Some(label), Some(value)) => ScriptChoices::Each { each, label, value },
             _ => ScriptChoices::None,

@@ -5,6 +5,7 @@ use crate::model::time::Millis;
 
 use super::expression::{Scope, expression};
 use super::read::{Reading, Table};
+use super::shape::names;
 use super::yaml::Node;
 
 /// Keys of a source.
@@ -46,7 +47,7 @@ pub fn read(reading: &mut Reading<'_, '_>, root: &Node) -> Option<Source> {
         Some(name)
     });
     let verify = table.get("verify").and_then(|node| verify(reading, node));
-    let each = table.get("each").and_then(|node| expression(reading, node, Scope::Only(&["body", "headers"])));
+    let each = table.get("each").and_then(|node| expression(reading, node, Scope::Only(&names(&["body", "headers"]))));
     let id = value(reading, &table, "id");
     let kind = value(reading, &table, "type");
     let time = value(reading, &table, "time");
@@ -57,7 +58,7 @@ pub fn read(reading: &mut Reading<'_, '_>, root: &Node) -> Option<Source> {
 }
 
 fn value(reading: &mut Reading<'_, '_>, table: &Table<'_>, name: &str) -> Option<Expression> {
-    table.get(name).and_then(|node| expression(reading, node, Scope::Only(&["body", "headers", "item"])))
+    table.get(name).and_then(|node| expression(reading, node, Scope::Only(&names(&["body", "headers", "item"]))))
 }
 
 /// What is known of the source's clock.

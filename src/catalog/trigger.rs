@@ -6,8 +6,9 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use super::expression::{Scope, condition, expression};
-use super::playbook::{MAX_ITEMS, ON, Reader};
+use super::playbook::{LOOKED_AT, MAX_ITEMS, Reader};
 use super::read::{MAX_SPAN, Table, list};
+use super::shape::names;
 use super::yaml::Node;
 use crate::model::catalog::{Condition, Expression};
 use crate::model::pattern::{Absence, Change, Measure, Moment, Picks, Sequence, Trigger, Way, What, Window};
@@ -290,11 +291,11 @@ impl Reader<'_, '_, '_, '_> {
     }
 
     fn condition(&mut self, node: &Node) -> Option<Condition> {
-        condition(&mut self.reading, node, Scope::Only(ON))
+        condition(&mut self.reading, node, Scope::Only(&names(LOOKED_AT)))
     }
 
     fn value(&mut self, node: &Node) -> Option<Expression> {
-        expression(&mut self.reading, node, Scope::Only(ON))
+        expression(&mut self.reading, node, Scope::Only(&names(LOOKED_AT)))
     }
 
     fn word(&mut self, table: &Table<'_>, key: &str, words: &[(&str, bool)]) -> bool {

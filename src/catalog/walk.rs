@@ -11,6 +11,7 @@ use crate::model::cel_value;
 use super::expression::Scope;
 use super::mistake::did_you_mean;
 use super::read::{list, short};
+use super::shape::{Names, Shape, Step};
 
 /// How deep `exists`, `map` and their like may stand in one another: each multiplies the cost by the length of a list.
 const MAX_NESTED: usize = 2;
@@ -57,9 +58,6 @@ const OPTIONAL: &[&str] = &["none", "of", "ofNonZeroValue"];
 /// Types that can be named.
 const TYPES: &[&str] = &["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"];
 
-/// Attributes of every event.
-const EVENT: &[&str] = &["data", "id", "source", "time", "type"];
-
 /// Something wrong in an expression; places in bytes.
 pub struct Problem {
     /// Where it begins.
@@ -78,11 +76,14 @@ pub struct Check<'a> {
     source: &'a str,
     pub(super) scope: Scope<'a>,
     context: Context<'static, 'static>,
-    pub(super) bound: Vec<&'a str>,
+    /// What macros such as `exists` bind, the innermost last.
+    bound: Vec<(&'a str, Shape)>,
     /// Names that it reads.
     pub names: BTreeSet<String>,
     /// Paths that it reads.
     pub paths: BTreeSet<Vec<String>>,
+    /// How deep `exists`, `map` and their like stand in one another.
+    pub loops: usize,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -98,6 +99,7 @@ impl<'a> Check<'a> {
             bound: Vec::new(),
             names: BTreeSet::new(),
             paths: BTreeSet::new(),
+            loops: 0,
             problems: Vec::new(),
         }
     }
@@ -144,10 +146,18 @@ impl<'a> Check<'a> {
                     self.problem(piece.id, message, None);
                     return false;
                 }
+                self.loops = self.loops.max(nested + 1);
                 let held = self.bound.len();
-                self.bound.push(&fold.iter_var);
-                self.bound.extend(fold.iter_var2.as_deref());
-                self.bound.push(&fold.accu_var);
+                let through = shape_of(&fold.iter_range, |root| self.known(root));
+                // Of two names the first is a place or a key. What is gone through may be a map, whose keys are text.
+                let (first, second) = match (&fold.iter_var2, &through) {
+                    (None, Shape::Fields(..)) => (Shape::Plain, Shape::Any),
+                    (None, _) => (through.item(), Shape::Any),
+                    (Some(_), _) => (Shape::Plain, through.item()),
+                };
+                self.bound.push((&fold.iter_var, first));
+                self.bound.extend(fold.iter_var2.as_deref().map(|name| (name, second)));
+                self.bound.push((&fold.accu_var, Shape::Any));
                 for inner in [&fold.accu_init, &fold.loop_cond, &fold.loop_step, &fold.result] {
                     self.visit(inner, nested + 1);
                 }
@@ -222,6 +232,7 @@ impl<'a> Check<'a> {
 
     /// Notes the name and path that a piece reads; false where it is no path.
     fn path(&mut self, piece: &'a IdedExpr, nested: usize) -> bool {
+        self.fields(piece);
         let Some(path) = path_of(piece) else {
             if let Expr::Select(select) = &piece.expr {
                 self.visit(&select.operand, nested);
@@ -229,48 +240,97 @@ impl<'a> Check<'a> {
             return false;
         };
         let Some(root) = path.first().cloned() else { return false };
-        if root.starts_with('@') || self.bound.contains(&root.as_str()) {
+        if root.starts_with('@') || self.bound(&root).is_some() {
             return true;
         }
         if path.len() == 1 && TYPES.contains(&root.as_str()) {
             return true;
         }
-        let root_id = root_of(piece).id;
-        if let Scope::Only(known) = self.scope
-            && !known.contains(&root.as_str())
-        {
-            let suggestion = did_you_mean(&root, known.iter().copied())
-                .or_else(|| Some(format!("names here are {}", list(known.iter().copied()))));
-            self.problem(root_id, format!("there is no `{}` here", short(&root)), suggestion);
+        if let Some(suggestion) = self.unknown(&root) {
+            let root_id = root_of(piece).id;
+            self.problem(root_id, format!("there is no `{}` here", short(&root)), Some(suggestion));
             return true;
         }
-        self.members(piece, &path);
         self.names.insert(root);
         self.paths.insert(path);
         true
     }
 
-    /// Fields of `event`, `trigger` and `customer` are known: other attributes of an envelope are text without fields.
-    fn members(&mut self, piece: &IdedExpr, path: &[String]) {
-        let words: Vec<&str> = path.iter().map(String::as_str).collect();
-        let (Scope::Only(_), [root, field, rest @ ..]) = (self.scope, words.as_slice()) else { return };
-        let known = match *root {
-            "event" | "trigger" if !rest.is_empty() => EVENT,
-            "customer" => &["id", "traits"],
-            _ => return,
-        };
-        if !known.contains(field) {
-            let mut at = piece;
-            for _ in rest {
-                at = inner_of(at).unwrap_or(at);
+    /// What to write instead of a name that is not there. In scripts such a name is null; one that is nearly another's
+    /// is a slip of the pen.
+    fn unknown(&self, root: &str) -> Option<String> {
+        let among = |known: &Names| did_you_mean(root, known.keys().map(String::as_str));
+        match self.scope {
+            Scope::Only(known) if !known.contains_key(root) => {
+                among(known).or_else(|| Some(format!("names here are {}", list(known.keys().map(String::as_str)))))
             }
-            let (start, _) = self.program.source_info().offset_for(at.id).unwrap_or_default();
-            let start = usize::try_from(start).unwrap_or_default() + 1;
-            let suggestion = did_you_mean(field, known.iter().copied())
-                .or_else(|| Some(format!("there are {}", list(known.iter().copied()))));
-            let message = format!("`{root}` has no `{}`", short(field));
-            self.problems.push(Problem { start, end: start + field.len(), message, suggestion });
+            Scope::Lenient(known) if !known.contains_key(root) => among(known),
+            _ => None,
         }
+    }
+
+    /// What is known of a name.
+    fn known(&self, root: &str) -> Option<Shape> {
+        match (self.bound(root), self.scope) {
+            (Some(bound), _) => Some(bound.clone()),
+            (None, Scope::Only(known) | Scope::Lenient(known)) => known.get(root).cloned(),
+            (None, Scope::Checked) => None,
+        }
+    }
+
+    /// What a macro has bound to a name.
+    pub(super) fn bound(&self, name: &str) -> Option<&Shape> {
+        self.bound.iter().rev().find(|(bound, _)| *bound == name).map(|(_, shape)| shape)
+    }
+
+    /// Notes a field that is not there.
+    fn fields(&mut self, piece: &IdedExpr) {
+        let Some((root, chain)) = chain_of(piece) else { return };
+        let steps: Vec<Step<'_>> = chain.iter().map(|(step, _)| *step).collect();
+        let Some(Err(missing)) = self.known(root).map(|shape| shape.follow(root, &steps)) else { return };
+        let Some((Step::Field(field) | Step::Quoted(field), at)) = chain.get(missing.step) else { return };
+        // The parser knows the place of the dot or bracket before a field.
+        let (before, _) = self.program.source_info().offset_for(at.id).unwrap_or_default();
+        let quote = usize::from(matches!(at.expr, Expr::Call(_)));
+        let start = usize::try_from(before).unwrap_or_default() + 1 + quote;
+        let (message, suggestion) = (missing.message, missing.suggestion);
+        self.problems.push(Problem { start, end: start + field.len(), message, suggestion });
+    }
+}
+
+/// What is known of the value of a piece; `known` knows its names.
+pub fn shape_of(piece: &IdedExpr, known: impl Fn(&str) -> Option<Shape>) -> Shape {
+    let shape = chain_of(piece).and_then(|(root, chain)| {
+        let steps: Vec<Step<'_>> = chain.iter().map(|(step, _)| *step).collect();
+        known(root)?.follow(root, &steps).ok()
+    });
+    shape.unwrap_or(Shape::Any)
+}
+
+/// A name and the steps from it, each with its piece; none where something else stands at the root.
+fn chain_of(piece: &IdedExpr) -> Option<(&str, Vec<(Step<'_>, &IdedExpr)>)> {
+    let mut chain = Vec::new();
+    let mut at = piece;
+    loop {
+        let (step, of) = match &at.expr {
+            Expr::Ident(name) => {
+                chain.reverse();
+                return Some((name, chain));
+            }
+            Expr::Select(select) => (Step::Field(&select.field), &*select.operand),
+            Expr::Call(call) if call.func_name == operators::INDEX => {
+                let [of, index] = call.args.as_slice() else { return None };
+                match &index.expr {
+                    Expr::Literal(LiteralValue::String(field)) => (Step::Quoted(field.inner()), of),
+                    Expr::Literal(LiteralValue::Int(_)) => (Step::Item, of),
+                    // Which field that is, nobody knows.
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        chain.push((step, at));
+        at = of;
     }
 }
 

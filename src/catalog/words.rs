@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tera::{ErrorKind, Kwargs, State, Tera};
 
-use crate::model::catalog::{Files, Template};
+use crate::model::catalog::{AWAY, FALLBACK, Files, Template};
 use crate::model::inert;
 
 use super::mistake::{File, Mistake, Mistakes, Spot, did_you_mean};
-use super::playbook::{AWAY, FALLBACK};
 use super::read::{Reading, list, short};
-use super::tags::{Tag, includes, loops, member, tags, word};
+use super::reads::{Reads, reads};
+use super::shape::Names;
+use super::tags::tags;
 use super::yaml::{Node, place};
 
 /// How deep loops may stand in one another, included prompts counted.
@@ -73,8 +74,8 @@ pub struct Words<'a> {
 struct Prompt<'a> {
     text: &'a str,
     variables: BTreeSet<String>,
-    includes: Vec<(String, usize, usize)>,
-    loops: usize,
+    /// Paths that it includes, and where they stand.
+    includes: Vec<(String, usize)>,
 }
 
 /// Where a template was written: a scalar of a YAML file, or a whole file.
@@ -100,8 +101,8 @@ impl<'a> Words<'a> {
     pub fn new(files: &'a Files, mistakes: &mut Mistakes) -> Words<'a> {
         let paths = prompts(files).map(|(path, _)| path).collect();
         let mut words = Words { base: base(), paths, prompts: BTreeMap::new(), templates: Vec::new() };
-        for (name, source) in [FALLBACK, AWAY] {
-            words.templates.push((name.to_owned(), source.to_owned()));
+        for own in [FALLBACK, AWAY] {
+            words.templates.push((own.name.to_owned(), own.text.to_owned()));
         }
         for (path, bytes) in prompts(files) {
             let Ok(text) = std::str::from_utf8(bytes) else {
@@ -110,8 +111,9 @@ impl<'a> Words<'a> {
             };
             let place = Place { file: File { path, text }, node: None };
             let Some(variables) = words.check(&place, text, mistakes) else { continue };
-            let tags = tags(text);
-            let prompt = Prompt { text, variables, includes: includes(&tags), loops: loops(&tags) };
+            let found = reads(text, &Names::new());
+            let includes = found.includes.into_iter().map(|include| (include.path, include.at)).collect();
+            let prompt = Prompt { text, variables, includes };
             words.prompts.insert(path, prompt);
             words.templates.push((path.to_owned(), text.to_owned()));
         }
@@ -120,7 +122,7 @@ impl<'a> Words<'a> {
     }
 
     /// Words written in a YAML file, under this name; `names` are what they may use.
-    pub fn add(&mut self, reading: &mut Reading<'_, '_>, node: &Node, name: &str, names: &[&str]) -> Option<Template> {
+    pub fn add(&mut self, reading: &mut Reading<'_, '_>, node: &Node, name: &str, names: &Names) -> Option<Template> {
         let source = reading.text(node)?;
         if source.trim().is_empty() {
             reading.at(node.spot, "words are expected here, not nothing");
@@ -128,13 +130,13 @@ impl<'a> Words<'a> {
         }
         let place = Place { file: reading.file, node: Some(node) };
         let variables = self.check(&place, &source, reading.mistakes)?;
-        let tags = tags(&source);
-        unknown(&variables, names, &tags, &place, reading.mistakes, None);
-        for (path, at, depth) in includes(&tags) {
-            let inner = self.names_of(&path, names, reading.file.path, reading.mistakes);
-            if depth + inner > MAX_LOOPS {
+        let found = reads(&source, names);
+        unknown(&variables, names, &found, &place, reading.mistakes, None);
+        for include in &found.includes {
+            let inner = self.names_of(&include.path, &within(names, &include.bound), place.file.path, reading.mistakes);
+            if include.depth + inner > MAX_LOOPS {
                 let message = format!("loops may stand in one another {MAX_LOOPS} deep, included prompts counted");
-                reading.mistakes.at(place.file, place.spot(at, at + path.len()), message);
+                reading.mistakes.at(place.file, place.spot(include.at, include.at + include.path.len()), message);
             }
         }
         self.templates.push((format!("{}#{name}", reading.file.path), source.clone()));
@@ -142,7 +144,7 @@ impl<'a> Words<'a> {
     }
 
     /// The prompt that a playbook names; `names` are what it may use, in itself and in what it includes.
-    pub fn prompt(&mut self, reading: &mut Reading<'_, '_>, node: &Node, names: &[&str]) -> Option<Template> {
+    pub fn prompt(&mut self, reading: &mut Reading<'_, '_>, node: &Node, names: &Names) -> Option<Template> {
         let path = reading.text(node)?;
         let Some(prompt) = self.prompts.get(path.as_str()) else {
             // A prompt with mistakes has told them already.
@@ -161,20 +163,33 @@ impl<'a> Words<'a> {
         Some(template)
     }
 
-    /// Checks that what a template says of `root.field` exists.
-    pub fn members(&self, reading: &mut Reading<'_, '_>, node: &Node, root: &str, known: &BTreeSet<String>) {
+    /// Checks that words use none of these names, neither themselves nor in what they include.
+    pub fn needs_none(&self, reading: &mut Reading<'_, '_>, node: &Node, facts: &Names) {
         let Some(scalar) = node.scalar() else { return };
         let place = Place { file: reading.file, node: Some(node) };
-        for tag in tags(&scalar.text) {
-            for (field, at) in member(&tag, root) {
-                if !known.contains(field) {
-                    let suggestion = did_you_mean(field, known.iter().map(String::as_str))
-                        .or_else(|| Some(format!("there are {}", list(known.iter().map(String::as_str)))));
-                    let spot = place.spot(at, at + field.len());
-                    reading.at_with(spot, format!("`{root}` has no `{}`", short(field)), suggestion);
-                }
+        let found = reads(&scalar.text, &Names::new());
+        let help = || Some("add a last line without it".to_owned());
+        for (name, at) in found.names.iter().filter(|(name, _)| facts.contains_key(name)) {
+            let message = format!("the last `say` must need no call, and `{name}` is the result of one");
+            reading.at_with(place.spot(*at, at + name.len()), message, help());
+        }
+        for include in &found.includes {
+            let used = self.used_by(&include.path, &include.bound);
+            if let Some(name) = used.iter().find(|name| facts.contains_key(**name)) {
+                let (path, end) = (short(&include.path), include.at + include.path.len());
+                let message =
+                    format!("the last `say` must need no call, and `{path}` uses `{name}`, the result of one");
+                reading.at_with(place.spot(include.at, end), message, help());
             }
         }
+    }
+
+    /// Names that a prompt uses, with what it includes, but for those that are bound where it is included.
+    fn used_by(&self, path: &str, bound: &Names) -> BTreeSet<&str> {
+        let Some(prompt) = self.prompts.get(path) else { return BTreeSet::new() };
+        let inner = prompt.includes.iter().flat_map(|(inner, _)| self.used_by(inner, bound));
+        let own = prompt.variables.iter().map(String::as_str);
+        own.chain(inner).filter(|name| !bound.contains_key(*name)).collect()
     }
 
     /// All words and prompts, compiled.
@@ -197,9 +212,9 @@ impl<'a> Words<'a> {
         const NAME: &str = "template";
         let before = mistakes.len();
         let mut scratch = self.base.clone();
-        let tags = tags(source);
+        let found = reads(source, &Names::new());
         let mut stubs: BTreeSet<String> = BTreeSet::new();
-        for tag in &tags {
+        for tag in tags(source) {
             if let word @ ("extends" | "block" | "component") = tag.keyword() {
                 mistakes.at(
                     place.file,
@@ -208,19 +223,19 @@ impl<'a> Words<'a> {
                 );
             }
         }
-        for (path, at, _) in includes(&tags) {
-            if !self.paths.contains(path.as_str()) {
+        for include in &found.includes {
+            if !self.paths.contains(include.path.as_str()) {
                 let mistake = Mistake::at(
                     place.file.path,
                     place.file.text,
-                    place.spot(at, at + path.len()),
-                    format!("there is no file `{}` in the workspace", short(&path)),
+                    place.spot(include.at, include.at + include.path.len()),
+                    format!("there is no file `{}` in the workspace", short(&include.path)),
                 );
-                mistakes.add(mistake.suggest(did_you_mean(&path, self.paths.iter().copied())));
+                mistakes.add(mistake.suggest(did_you_mean(&include.path, self.paths.iter().copied())));
             }
-            stubs.insert(path);
+            stubs.insert(include.path.clone());
         }
-        if loops(&tags) > MAX_LOOPS {
+        if found.loops > MAX_LOOPS {
             let message = format!("loops may stand in one another {MAX_LOOPS} deep");
             mistakes.at(place.file, place.spot(0, 1), message);
         }
@@ -237,20 +252,22 @@ impl<'a> Words<'a> {
     }
 
     /// Checks the names of a prompt and of what it includes; answers how deep its loops are.
-    fn names_of(&self, path: &str, names: &[&str], used_by: &str, mistakes: &mut Mistakes) -> usize {
+    fn names_of(&self, path: &str, names: &Names, used_by: &str, mistakes: &mut Mistakes) -> usize {
         let Some(prompt) = self.prompts.get(path) else { return 0 };
         let place = Place { file: File { path, text: prompt.text }, node: None };
-        unknown(&prompt.variables, names, &tags(prompt.text), &place, mistakes, Some(used_by));
+        let found = reads(prompt.text, names);
+        unknown(&prompt.variables, names, &found, &place, mistakes, Some(used_by));
         // Prompts in a circle were taken out before, so this ends.
-        let inner =
-            prompt.includes.iter().map(|(inner, _, depth)| depth + self.names_of(inner, names, used_by, mistakes));
-        inner.max().unwrap_or(0).max(prompt.loops)
+        let inner = found.includes.iter().map(|include| {
+            include.depth + self.names_of(&include.path, &within(names, &include.bound), used_by, mistakes)
+        });
+        inner.max().unwrap_or(0).max(found.loops)
     }
 
     fn refuse_cycles(&mut self, mistakes: &mut Mistakes) {
         let mut circular = BTreeSet::new();
         for (path, prompt) in &self.prompts {
-            for (included, at, _) in &prompt.includes {
+            for (included, at) in &prompt.includes {
                 if self.reaches(included, path, &mut BTreeSet::new()) {
                     let file = File { path, text: prompt.text };
                     let spot = Spot { start: *at, end: at + included.len() };
@@ -270,7 +287,7 @@ impl<'a> Words<'a> {
                 && self
                     .prompts
                     .get(from)
-                    .is_some_and(|prompt| prompt.includes.iter().any(|(next, _, _)| self.reaches(next, to, seen))))
+                    .is_some_and(|prompt| prompt.includes.iter().any(|(next, _)| self.reaches(next, to, seen))))
     }
 }
 
@@ -298,23 +315,34 @@ fn base() -> Tera {
     tera
 }
 
-/// Notes names that a template uses and does not have.
+/// Names where a template is included: its own, and what is bound there.
+fn within(names: &Names, bound: &Names) -> Names {
+    let both = names.iter().chain(bound);
+    both.map(|(name, shape)| (name.clone(), shape.clone())).collect()
+}
+
+/// Notes names and fields that a template uses and does not have.
 fn unknown(
     variables: &BTreeSet<String>,
-    names: &[&str],
-    tags: &[Tag<'_>],
+    names: &Names,
+    found: &Reads,
     place: &Place<'_>,
     mistakes: &mut Mistakes,
     used_by: Option<&str>,
 ) {
-    for variable in variables.iter().filter(|variable| !names.contains(&variable.as_str())) {
-        let at = tags.iter().find_map(|tag| word(tag, variable)).unwrap_or_default();
-        let by = used_by.map(|path| format!(", as {path} uses it")).unwrap_or_default();
-        let message = format!("there is no `{}` here{by}", short(variable));
-        let suggestion = did_you_mean(variable, names.iter().copied())
-            .or_else(|| Some(format!("names here are {}", list(names.iter().copied()))));
-        let spot = place.spot(at, at + variable.len());
-        mistakes.add(Mistake::at(place.file.path, place.file.text, spot, message).suggest(suggestion));
+    let by = used_by.map(|path| format!(", as {path} uses it")).unwrap_or_default();
+    let mut note = |start, end, message: String, suggestion| {
+        let spot = place.spot(start, end);
+        mistakes.add(Mistake::at(place.file.path, place.file.text, spot, message + &by).suggest(suggestion));
+    };
+    let known = || names.keys().map(String::as_str);
+    for variable in variables.iter().filter(|variable| !names.contains_key(*variable)) {
+        let at = found.names.iter().find(|(name, _)| name == variable).map(|(_, at)| *at).unwrap_or_default();
+        let suggestion = did_you_mean(variable, known()).or_else(|| Some(format!("names here are {}", list(known()))));
+        note(at, at + variable.len(), format!("there is no `{}` here", short(variable)), suggestion);
+    }
+    for missing in &found.missing {
+        note(missing.start, missing.end, missing.message.clone(), missing.suggestion.clone());
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use url::Url;
 
+use super::given;
 use super::operator::fresh_secret;
 use super::serve::{listed, log, recorder, stopped};
 use crate::app::{self, Setup, Workspace};
@@ -27,8 +29,8 @@ const OPERATOR: &str = "operator@beckon.example";
 #[derive(Debug, Clone, Args)]
 pub struct Demo {
     /// An OpenAI-compatible server, such as http://127.0.0.1:11434/v1; without it the playbook's script speaks
-    #[arg(long, value_name = "URL")]
-    pub model: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = given::model)]
+    pub model: Option<Url>,
     /// The model's name there
     #[arg(long, default_value = "default", requires = "model")]
     pub model_name: String,
@@ -36,13 +38,13 @@ pub struct Demo {
     #[arg(long, env = "BECKON_MODEL_KEY", hide_env_values = true)]
     pub model_key: Option<String>,
     /// Another workspace for the same shop; its files are watched
-    #[arg(long)]
+    #[arg(long, value_parser = given::folder)]
     pub workspace: Option<PathBuf>,
     /// Where Beckon listens; another free port is taken where this one is not free
-    #[arg(long, default_value = "127.0.0.1:8080")]
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = given::listen)]
     pub listen: SocketAddr,
     /// Where the shop listens; another free port is taken where this one is not free
-    #[arg(long, default_value = "127.0.0.1:8090")]
+    #[arg(long, default_value = "127.0.0.1:8090", value_parser = given::listen)]
     pub shop_listen: SocketAddr,
     /// Keep the data in this folder; without it they are thrown away at the end
     #[arg(long)]
@@ -87,7 +89,7 @@ pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
     config.engine.data = data.folder.clone();
     config.models.extend(demo.model.as_ref().map(|url| crate::llm::Settings {
         name: demo.model_name.clone(),
-        url: url.clone(),
+        url: url.to_string(),
         model: demo.model_name.clone(),
         api_key: demo.model_key.clone().map(Secret::new),
         first_token: Duration::from_secs(10),
@@ -119,12 +121,26 @@ pub async fn run(demo: &Demo) -> anyhow::Result<bool> {
     }
     println!("shop       {shop}/   pay twice with the card ending 0002");
     println!("dashboard  {beckon}/operator/   e-mail {OPERATOR}   password {password}");
+    if let Some(url) = &demo.model
+        && !answers(url).await
+    {
+        println!("model      nobody answers at {url}: until a server does, the playbook's script speaks");
+    }
     println!("stop       Ctrl-C{}", if data.kept { "" } else { "; all data of this demo are thrown away then" });
     stopped().await?;
     let _ = stop_shop.send(());
     running.stop().await;
     selling.await.context("the shop broke")??;
     Ok(true)
+}
+
+/// Whether somebody listens where the model should be.
+async fn answers(model: &Url) -> bool {
+    let (Some(host), Some(port)) = (model.host_str(), model.port_or_known_default()) else { return false };
+    // An IPv6 address stands in brackets in a URL only.
+    let host = host.trim_matches(['[', ']']);
+    let connected = tokio::time::timeout(Duration::from_secs(2), TcpStream::connect((host, port))).await;
+    connected.is_ok_and(|connected| connected.is_ok())
 }
 
 /// Listens there, or at another free port of the same address.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod dead_letters;
 pub mod demo;
 pub mod explain;
+pub mod given;
 pub mod operator;
 pub mod playbook;
 pub mod record;
@@ -33,7 +34,7 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Remote {
     /// Where the server is
-    #[arg(long, default_value = "http://127.0.0.1:8080", env = "BECKON_URL", global = true)]
+    #[arg(long, default_value = "http://127.0.0.1:8080", env = "BECKON_URL", global = true, value_parser = given::server)]
     pub url: String,
     /// An API key of the server
     #[arg(long, env = "BECKON_API_KEY", hide_env_values = true, global = true)]
@@ -55,7 +56,7 @@ enum Command {
     /// Check a workspace: every mistake with its file, line and column
     Check {
         /// The workspace
-        #[arg(long, default_value = ".")]
+        #[arg(long, default_value = ".", value_parser = given::folder)]
         workspace: std::path::PathBuf,
         /// Print the JSON Schemas of playbooks, adapters and sources instead
         #[arg(long)]

@@ -25,7 +25,10 @@ pub async fn run(act: &Act, overrides: &Overrides) -> anyhow::Result<bool> {
     let Act::Rebuild = act;
     let config = overrides.config(Secrets::Leave)?;
     let data = overrides.base().join(&config.engine.data);
-    let record = Record::open(&Overrides::record_url(&config)?, &data).await.context("the record cannot be opened")?;
+    let url = Overrides::record_url(&config)?;
+    // A wrong folder must not become a new, empty record.
+    Record::is_there(&url, &data).map_err(|why| anyhow::anyhow!("{why}: name its folder with --data"))?;
+    let record = Record::open(&url, &data).await.context("the record cannot be opened")?;
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template("{bar:40} {pos} of {len} lines")?);
     bar.enable_steady_tick(Duration::from_millis(200));
     let lines = record

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use super::given::folder;
 use crate::app::{self, Setup, Workspace};
 use crate::catalog;
 use crate::config::{self, Config, ConfigMistake, Flag, Input, Secrets};
@@ -22,7 +23,7 @@ const QUIET: &str = "async_openai=off,tungstenite=info,tokio_tungstenite=info";
 #[derive(Debug, Clone, Args)]
 pub struct Overrides {
     /// The workspace: the folder with beckon.toml, playbooks/, prompts/, adapters/, sources/
-    #[arg(long, default_value = ".", global = true)]
+    #[arg(long, default_value = ".", global = true, value_parser = folder)]
     pub workspace: PathBuf,
     /// Where to listen, such as 127.0.0.1:8080
     #[arg(long, global = true)]
@@ -107,9 +108,6 @@ pub async fn run(serve: &Serve) -> anyhow::Result<bool> {
         println!("{}", config::print(&overrides.config(Secrets::Resolve)?));
         return Ok(true);
     }
-    if !overrides.workspace.is_dir() {
-        bail!("there is no workspace at {}: name one with --workspace", overrides.workspace.display());
-    }
     let config = overrides.config(Secrets::Resolve)?;
     let files = catalog::read_workspace(&overrides.workspace);
     // Its own mistakes are told when it is put in force; these are of what the configuration says of it.
@@ -124,7 +122,9 @@ pub async fn run(serve: &Serve) -> anyhow::Result<bool> {
     let workspace = Workspace::Folder(overrides.workspace.clone());
     let mut setup = Setup::of(config, workspace, overrides.base());
     setup.metrics = recorder()?;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen at {listen}"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen at {listen}: name another address with --listen, or end what has this one")
+    })?;
     let running = app::start(setup, listener).await?;
     println!("listening at http://{}", running.address);
     println!("{}", running.survives);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
+use super::given::folder;
 use crate::app::workspace::listed;
 use crate::catalog::{self, Mistake, scenario};
 use crate::config::{self, Input, Secrets};
@@ -30,12 +31,6 @@ pub struct Test {
     /// Show what happened in every scenario, not only in those that fail
     #[arg(long)]
     pub timeline: bool,
-}
-
-/// A folder that is there: else it is wrong use, and nothing was found.
-pub fn folder(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    if path.is_dir() { Ok(path) } else { Err("there is no such folder".to_owned()) }
 }
 
 /// A scenario that was played.

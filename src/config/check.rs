@@ -78,9 +78,14 @@ pub fn together(config: &Config, catalog: &Catalog) -> Vec<ConfigMistake> {
 }
 
 fn summary(catalog: &Catalog, scenarios: usize) -> String {
+    // Who looks into the wrong folder finds no mistake in it.
+    let nothing = match catalog.playbooks.is_empty() {
+        true => "There is no playbook in `playbooks/`: where this is not the folder, name another with --workspace.\n",
+        false => "",
+    };
     let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     format!(
-        "The workspace is sound: {}, {}, {}. Catalog {}.\n",
+        "The workspace is sound: {}, {}, {}. Catalog {}.\n{nothing}",
         count(catalog.playbooks.len(), "playbook"),
         count(catalog.operations.len(), "operation"),
         count(scenarios, "scenario"),

@@ -109,8 +109,17 @@ pub fn load(input: &Input, secrets: Secrets) -> Result<Config, Vec<ConfigMistake
         {
             Ok(Config { http, chat, store, record, models, adapters, notify, dashboard, engine, log })
         }
-        _ => Err(reading.mistakes),
+        _ => Err(in_order(reading.mistakes)),
     }
+}
+
+/// Mistakes of the file as they stand in it, then those of other places.
+fn in_order(mut mistakes: Vec<ConfigMistake>) -> Vec<ConfigMistake> {
+    mistakes.sort_by_key(|mistake| match mistake {
+        ConfigMistake::InFile(mistake) => (mistake.line, mistake.column),
+        ConfigMistake::Elsewhere { .. } => (usize::MAX, 0),
+    });
+    mistakes
 }
 
 fn join_layers(input: &Input, reading: &mut Reading<'_>) -> BTreeMap<String, Item> {

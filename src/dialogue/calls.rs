@@ -338,7 +338,8 @@ pub fn conclude(draft: &mut Draft<'_>, id: ConversationId, call: CallId, state: 
         } else {
             conversation.calls.remove(&call);
         }
-        if became != CallState::Done {
+        // One that was unknown is counted already.
+        if became != CallState::Done && state.phase != CallPhase::Unknown {
             conversation.counters.failures += 1;
         }
     }

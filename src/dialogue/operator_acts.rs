@@ -138,10 +138,10 @@ pub fn settle(draft: &mut Draft<'_>, id: ConversationId, call: CallId, operator:
     let Some(known) = found.filter(|call| call.phase == CallPhase::Unknown) else {
         return draft.refuse(None, Some(id), RefusalCode::NotUnknown);
     };
-    let by = format!("settled by {}", operator.name);
     let outcome = match state {
-        Settled::Done => CallOutcome::Done(serde_json::Value::String(by)),
-        Settled::Failed => CallOutcome::Failed(by),
+        // What the API would have answered nobody knows: script and model are told who says that it was done.
+        Settled::Done => CallOutcome::Done(serde_json::json!({ "settled": "done", "by": operator.name })),
+        Settled::Failed => CallOutcome::Failed(format!("settled by {}: it was not done", operator.name)),
     };
     let seq = calls::conclude(draft, id, call, &known, &outcome);
     draft.answer(None, Some(id), Reply::Done { seq });

@@ -8,7 +8,8 @@ use super::draft::Draft;
 use super::handoff;
 use super::room;
 use super::script::SCRIPT;
-use super::words::{fill, written};
+use super::words::own_words;
+use crate::model::catalog::FALLBACK;
 use crate::model::conversation::{Holder, Phase, Turn};
 use crate::model::customer::Timer;
 use crate::model::decision::{Effect, Ignored, generate_key};
@@ -327,8 +328,7 @@ pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: 
     cancel(draft, id);
     if let Some((catalog, playbook)) = draft.playbook(id) {
         let values = super::handoff::words_values(draft, id);
-        let text = fill(&catalog, &playbook.fallback, &values).unwrap_or_else(|_| playbook.fallback.source.clone());
-        let kind = written(&playbook, text, Vec::new());
+        let kind = own_words(&catalog, &playbook, &playbook.fallback, &FALLBACK, &values);
         draft.entry(id, By::Assistant, kind);
     }
     if let Some(conversation) = draft.edit(id) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::catalog::{Catalog, Playbook, Template};
+use crate::model::catalog::{Catalog, Playbook, Sentence, Template};
 use crate::model::entry::Kind;
 use crate::model::input::Choice;
 
@@ -27,13 +27,58 @@ pub fn fill(catalog: &Catalog, template: &Template, values: &Map<String, Value>)
     for (name, value) in values {
         context.insert(name.clone(), value);
     }
-    let text = catalog.templates.render(&template.name, &context).map_err(|problem| problem.to_string())?;
-    Ok(cut(text.trim()))
+    let mut said = Said::default();
+    match catalog.templates.render_to(&template.name, &context, &mut said) {
+        // What was written until then is cut like any other text.
+        Err(_) if said.full => {}
+        other => other.map_err(|problem| problem.to_string())?,
+    }
+    Ok(cut(String::from_utf8_lossy(&said.bytes).trim()))
+}
+
+/// What a template writes, as far as it can be said: loops over a sender's lists write no more into memory than that.
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // Blanks at the ends do not count: they are trimmed.
+        self.full = self.bytes.len() > 2 * MAX_TEXT;
+        if self.full {
+            return Err(std::io::Error::other("more than can be said"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A message in the playbook's own words, and so in its language.
 pub fn written(playbook: &Playbook, text: String, choices: Vec<Choice>) -> Kind {
     Kind::Message { text, locale: playbook.locale.clone(), choices, choice: None, client_id: None, name: None }
+}
+
+/// A message in the playbook's words where it has some that can be filled, else in Beckon's own, which name no language.
+pub fn own_words(
+    catalog: &Catalog,
+    playbook: &Playbook,
+    template: &Template,
+    otherwise: &Sentence,
+    values: &Map<String, Value>,
+) -> Kind {
+    match fill(catalog, template, values) {
+        Ok(text) if template.name != otherwise.name => written(playbook, text, Vec::new()),
+        _ => {
+            let text = otherwise.text.to_owned();
+            Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None }
+        }
+    }
 }
 
 /// Cuts a text to [`MAX_TEXT`] at a character's end.

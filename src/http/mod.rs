@@ -30,9 +30,9 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
@@ -95,7 +95,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/dead-letters/{id}", get(dead_letters::get).delete(dead_letters::forget))
         .route("/v1/dead-letters/{id}/resend", post(dead_letters::resend))
         .route("/healthz", get(operation::healthz))
-        .route("/readyz", get(operation::readyz))
+        .route("/readyz", get(operation::readyz).layer(Extension(operation::Look::default())))
         .route("/metrics", get(operation::metrics))
         .route("/openapi.json", get(openapi::get));
     let origins = parts.origins.clone();

@@ -1,10 +1,15 @@
 //! For those who run it: is it alive, is it ready, how full is it.
 
-use axum::Json;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::Parts;
@@ -65,6 +70,48 @@ impl From<Survives> for StoreForm {
     }
 }
 
+/// The shortest time between two looks at the store and the record: anybody may ask, and each look asks every partition.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The last look at the store and the record. Who asks gets one that began no earlier than the question.
+#[derive(Debug, Clone, Default)]
+pub struct Look(Arc<Mutex<Option<Seen>>>);
+
+#[derive(Debug, Clone)]
+struct Seen {
+    began: Instant,
+    /// None: the store did not answer.
+    fills: Option<Vec<Fill>>,
+    survives: Option<Survives>,
+    record_answers: bool,
+}
+
+impl Look {
+    async fn seen(&self, parts: &Parts) -> Seen {
+        let asked = Instant::now();
+        let mut last = self.0.lock().await;
+        if let Some(seen) = last.as_ref() {
+            if seen.began >= asked {
+                return seen.clone();
+            }
+            // Those who ask meanwhile wait for the same look.
+            tokio::time::sleep_until(seen.began + PACE).await;
+        }
+        let began = Instant::now();
+        let (fill, survives, record) = tokio::join!(parts.store.fill(), parts.store.survives(), parts.record.ping());
+        let fills = match fill {
+            Ok(fill) => Some(fill.into_values().collect()),
+            Err(error) => {
+                tracing::warn!(%error, "the store did not answer readyz");
+                None
+            }
+        };
+        let seen = Seen { began, fills, survives: survives.ok(), record_answers: record.is_ok() };
+        *last = Some(seen.clone());
+        seen
+    }
+}
+
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It lives")), security(()))]
 pub async fn healthz() -> Json<serde_json::Value> {
@@ -80,21 +127,17 @@ pub async fn healthz() -> Json<serde_json::Value> {
     ),
     security(())
 )]
-pub async fn readyz(State(parts): State<Parts>) -> Response {
-    let (fill, survives) = tokio::join!(parts.store.fill(), parts.store.survives());
+pub async fn readyz(State(parts): State<Parts>, Extension(look): Extension<Look>) -> Response {
+    let seen = look.seen(&parts).await;
     let mut problems = Vec::new();
     if (parts.draining)() {
         problems.push("this node is draining".to_owned());
     }
-    let fills: Vec<Fill> = match fill {
-        Ok(fill) => fill.into_values().collect(),
-        Err(error) => {
-            tracing::warn!(%error, "the store did not answer readyz");
-            problems.push("the store does not answer".to_owned());
-            Vec::new()
-        }
-    };
-    if parts.record.ping().await.is_err() {
+    if seen.fills.is_none() {
+        problems.push("the store does not answer".to_owned());
+    }
+    let fills = seen.fills.unwrap_or_default();
+    if !seen.record_answers {
         problems.push("the record does not answer; intake goes on until the journal is full".to_owned());
     }
     let catalogs = (parts.catalogs)();
@@ -107,7 +150,7 @@ pub async fn readyz(State(parts): State<Parts>) -> Response {
     let form = Ready {
         ready: !blocking,
         problems,
-        store: survives.ok().map(StoreForm::from),
+        store: seen.survives.map(StoreForm::from),
         undecided_inputs: fills.iter().map(|fill| fill.undecided).sum(),
         oldest_undecided: oldest.map(|at| at.to_string()),
         oldest_undecided_ms: oldest.map(|at| now.since(at).0),

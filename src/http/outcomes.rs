@@ -178,10 +178,10 @@ pub async fn get(
     if let Some(view) = parts.record.event(id).await? {
         return Ok(Json(archived(view, &(parts.catalogs)())));
     }
-    if let Some(event) = reading::inbox_event(&parts, id).await? {
+    if let Some(event) = reading::pending_event(&parts, id).await? {
         return Ok(Json(pending(id, event)));
     }
-    // Archived between the two looks, and forgotten by the inbox since.
+    // Archived between the two looks; else erased.
     let view = parts.record.event(id).await?.ok_or_else(unknown)?;
     Ok(Json(archived(view, &(parts.catalogs)())))
 }

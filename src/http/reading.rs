@@ -47,15 +47,21 @@ impl Found {
     }
 }
 
-/// The event that stands in the inbox under this id; none where it does not, or is no event.
+/// The event that stands in the inbox under this id and is not archived; none where it does not, or is no event.
 ///
 /// # Errors
-/// The store's.
-pub async fn inbox_event(parts: &Parts, id: EventId) -> Result<Option<Event>, ApiError> {
-    Ok(match input(parts, id).await? {
-        Some(Envelope { body: Body::Event(event), .. }) => Some(*event),
-        _ => None,
-    })
+/// The store's and the record's.
+pub async fn pending_event(parts: &Parts, id: EventId) -> Result<Option<Event>, ApiError> {
+    match input(parts, id).await? {
+        Some(Envelope { body: Body::Event(event), .. }) if !is_archived(parts, id).await? => Ok(Some(*event)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the archive has got as far as this input. The inbox keeps it a moment longer; where the record knows nothing of
+/// it then, its customer was erased.
+async fn is_archived(parts: &Parts, id: EventId) -> Result<bool, ApiError> {
+    Ok(id.pos <= parts.record.archive_state(id.partition).await?.pos)
 }
 
 /// Events that are not decided yet, the latest first; looked for among the 2,000 oldest such inputs of each partition.
@@ -78,7 +84,7 @@ pub async fn pending(
             let envelope: Envelope = serde_json::from_slice(&stored.payload).map_err(ApiError::internal)?;
             if let Body::Event(event) = envelope.body
                 && wanted(&event)
-                && parts.record.event(id).await?.is_none()
+                && !is_archived(parts, id).await?
             {
                 found.push((id, *event));
             }

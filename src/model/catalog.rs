@@ -286,6 +286,8 @@ pub struct Expression {
     pub names: Vec<String>,
     /// Paths that it reads, such as `event.data.attempt`: what explanations show.
     pub paths: Vec<Vec<String>>,
+    /// How deep `exists`, `map` and their like stand in one another: bounds the lists that it may go through.
+    pub loops: usize,
 }
 
 impl fmt::Debug for Expression {
@@ -302,6 +304,30 @@ pub struct Template {
     /// As written.
     pub source: String,
 }
+
+/// A sentence that Beckon says by itself, without anything to fill in.
+#[derive(Debug, Clone, Copy)]
+pub struct Sentence {
+    /// Its name among the templates.
+    pub name: &'static str,
+    /// What is said.
+    pub text: &'static str,
+}
+
+impl Sentence {
+    /// The sentence as words of a playbook.
+    pub fn template(self) -> Template {
+        Template { name: self.name.to_owned(), source: self.text.to_owned() }
+    }
+}
+
+/// Said where the playbook has no `fallback`, or its words cannot be filled.
+pub const FALLBACK: Sentence =
+    Sentence { name: "beckon#fallback", text: "I cannot answer right now. I am asking a colleague to join us." };
+
+/// Said where the playbook has no `handoff.away`, or its words cannot be filled.
+pub const AWAY: Sentence =
+    Sentence { name: "beckon#away", text: "None of my colleagues is free at the moment. I stay with you." };
 
 /// One operation of a company's API, which the model sees as a tool.
 #[derive(Debug)]

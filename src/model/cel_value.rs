@@ -17,6 +17,12 @@ use super::ids::ActorId;
 /// Deeper values become null: nothing that came through the front door is as deep.
 const MAX_DEPTH: usize = 128;
 
+/// The longest list that `exists`, `map` and their like go through.
+const MAX_ITEMS: usize = 1_000;
+
+/// The longest list for those that stand in one another.
+const MAX_ITEMS_NESTED: usize = 100;
+
 /// CEL's standard functions and nothing else: none that knows the time or chance.
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
@@ -132,7 +138,35 @@ impl Expression {
     /// # Errors
     /// A sentence for people: a name or field that is not there, types that do not go together.
     pub fn evaluate(&self, context: &Context<'_, '_>) -> Result<cel::Value, String> {
+        self.within_bounds(context)?;
         self.program.execute(context).map_err(|problem| words(&problem))
+    }
+
+    /// What it goes through item by item is short enough: senders choose the lengths, and each loop multiplies by one.
+    fn within_bounds(&self, context: &Context<'_, '_>) -> Result<(), String> {
+        let most = match self.loops {
+            0 => return Ok(()),
+            1 => MAX_ITEMS,
+            _ => MAX_ITEMS_NESTED,
+        };
+        for path in &self.paths {
+            let Some((name, fields)) = path.split_first() else { continue };
+            let value = context.get_variable(name).and_then(|value| cel::Value::try_from(&*value).ok());
+            let Some(mut value) = value else { continue };
+            for field in fields {
+                let cel::Value::Map(map) = &value else { break };
+                let Some(inner) = map.get(&Key::String(Arc::new(field.clone()))).cloned() else { break };
+                value = inner;
+            }
+            let longest = longest(&value);
+            if longest > most {
+                let (path, nested) = (path.join("."), if self.loops > 1 { ", one in another," } else { "" });
+                return Err(format!(
+                    "`{path}` has a list of {longest}; `exists` and its like{nested} take up to {most}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The expression's value as JSON.
@@ -152,6 +186,15 @@ impl Expression {
             cel::Value::Bool(held) => Ok(held),
             other => Err(format!("`{}` is {}, neither true nor false", self.source, other.type_of())),
         }
+    }
+}
+
+/// The length of the longest list or map in a value, itself included.
+fn longest(value: &cel::Value) -> usize {
+    match value {
+        cel::Value::List(items) => items.iter().map(longest).max().unwrap_or(0).max(items.len()),
+        cel::Value::Map(map) => map.map.values().map(longest).max().unwrap_or(0).max(map.map.len()),
+        _ => 0,
     }
 }
 
@@ -221,6 +264,31 @@ mod tests {
             program: env().compile(source).unwrap(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             paths: Vec::new(),
+            loops: 0,
+        }
+    }
+
+    #[test]
+    fn a_senders_list_is_gone_through_up_to_a_bound_and_never_squared() {
+        let list = |len: usize| Value::Array((0..len).map(Value::from).collect());
+        for (source, loops, most) in [
+            ("data.items.exists(x, x == -1)", 1, MAX_ITEMS),
+            ("data.items.exists(x, data.items.exists(y, x + y == -1))", 2, MAX_ITEMS_NESTED),
+        ] {
+            for len in [most, most + 1, 30_000] {
+                let data = serde_json::json!({ "items": list(len), "other": list(2) });
+                let mut context = context();
+                context.add_variable_from_value("data", from_json(&data));
+                let paths = vec![vec!["data".to_owned(), "items".to_owned()]];
+                let asked = Expression { paths, loops, ..expression(source, &["data"]) };
+                let expected = if len > most {
+                    let nested = if loops > 1 { ", one in another," } else { "" };
+                    Err(format!("`data.items` has a list of {len}; `exists` and its like{nested} take up to {most}"))
+                } else {
+                    Ok(false)
+                };
+                assert_eq!(asked.holds(&context), expected);
+            }
         }
     }
 

@@ -200,13 +200,28 @@ async fn open_postgres(url: &str) -> Result<Inner, RecordError> {
         Ok(parsed) => format!("{}{}", parsed.host_str().unwrap_or_default(), parsed.path()),
         Err(problem) => return Err(RecordError::Address(problem.to_string())),
     };
+    let options = options(url)?;
+    // A pool asks again and again, and then says only that it did: why nobody answers is to be told at once.
+    let probe = AnyConnection::connect_with(&options);
+    let probe = tokio::time::timeout(Duration::from_secs(10), probe).await;
+    let probe = probe.map_err(|_| RecordError::Away(format!("{place} does not answer")))?;
+    let probe = probe.map_err(|e| at_place(classify(e, &place), &place))?;
+    probe.close().await.map_err(|e| classify(e, &place))?;
     let pool = AnyPoolOptions::new()
         .max_connections(10)
         .acquire_timeout(Duration::from_secs(10))
-        .connect_with(options(url)?)
+        .connect_with(options)
         .await
         .map_err(|e| classify(e, &place))?;
     Ok(Inner::new(pool.clone(), pool, place))
+}
+
+/// The same with the server's name, where that is not said yet.
+fn at_place(error: RecordError, place: &str) -> RecordError {
+    match error {
+        RecordError::Away(why) => RecordError::Away(format!("{place}: {why}")),
+        other => other,
+    }
 }
 
 fn options(url: &str) -> Result<AnyConnectOptions, RecordError> {

@@ -58,13 +58,22 @@ impl Record {
     /// # Errors
     /// As for [`Record::open`]; [`RecordError::Away`] where there is no record, or it is of an older build.
     pub async fn open_recorded(url: &str, data: &Path) -> Result<Record, RecordError> {
+        Record::is_there(url, data)?;
+        Record::connect(url, data).await
+    }
+
+    /// Whether there is a file, where the record is one.
+    ///
+    /// # Errors
+    /// [`RecordError::Away`] where there is none.
+    pub fn is_there(url: &str, data: &Path) -> Result<(), RecordError> {
         if let Some(file) = url.strip_prefix("sqlite:") {
             let path = if file.is_empty() { data.join("record.db") } else { Path::new(file).to_path_buf() };
             if !path.is_file() {
                 return Err(RecordError::Away(format!("there is no record at {}", path.display())));
             }
         }
-        Record::connect(url, data).await
+        Ok(())
     }
 
     /// Partitions that something was archived of, in order.

@@ -8,6 +8,7 @@ mod bus;
 mod check;
 pub mod embedded;
 pub mod redis;
+mod room;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +34,7 @@ pub enum StoreError {
     Full {
         /// Which bound.
         what: &'static str,
-        /// When to try again.
+        /// When room can be expected.
         retry_after: Duration,
     },
     /// Inputs were refused because too many of their customer could not be processed. All others of the call were
@@ -338,7 +339,7 @@ impl Bounds {
 /// Which store, and its bounds; the `[store]` section of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `embedded:` (a file in the data folder), `redis://…`, `rediss://…`, `redis+cluster://…`.
+    /// `embedded:` (a file in the data folder), `redis://…`, `rediss://…`.
     pub url: String,
     /// What keys begin with (Redis).
     pub prefix: String,

@@ -129,9 +129,39 @@ fn wrong_use_ends_with_2_and_a_server_that_is_not_there_with_1() {
     let away = site.run(&["explain", "--url", &format!("http://{closed}"), "--key", "k", "1"], "");
     assert_eq!(code(&away), Some(1));
     assert!(text(&away).contains("beckon serve"), "{}", text(&away));
-    let nowhere = site.run(&["serve", "--workspace", "/nonexistent"], "");
-    assert_eq!(code(&nowhere), Some(1));
-    assert!(text(&nowhere).contains("--workspace"), "{}", text(&nowhere));
+    // What is wrong, where, and what is expected there.
+    for (arguments, told) in [
+        (&["serve", "--workspace", "/nonexistent"][..], "'--workspace <WORKSPACE>': there is no such folder"),
+        (&["check", "--workspace", "/nonexistent"], "'--workspace <WORKSPACE>': there is no such folder"),
+        (
+            &["demo", "--listen", "here"],
+            "'--listen <LISTEN>': an address and a port up to 65535 are expected here, such as",
+        ),
+        (&["demo", "--model", "llama"], "'--model <URL>': an address is expected here, such as http://"),
+        (&["explain", "1", "--url", "here"], "'--url <URL>': an address is expected here, such as http://"),
+    ] {
+        let wrong = site.run(arguments, "");
+        assert_eq!(code(&wrong), Some(2), "{arguments:?}: {}", text(&wrong));
+        assert!(text(&wrong).contains(told), "{}", text(&wrong));
+    }
+}
+
+#[test]
+fn a_wrong_folder_becomes_no_new_record_and_a_server_that_is_away_is_named_at_once() {
+    let site = site();
+    let workspace = site.workspace.path().display().to_string();
+    let elsewhere = site.data.path().join("elsewhere");
+    let rebuilt =
+        site.run(&["record", "rebuild", "--workspace", &workspace, "--data", &elsewhere.display().to_string()], "");
+    assert_eq!(code(&rebuilt), Some(1));
+    assert!(text(&rebuilt).contains("name its folder with --data"), "{}", text(&rebuilt));
+    assert!(!elsewhere.exists());
+
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let record = format!("postgres://{closed}/beckon");
+    let away = site.run(&["operator", "list", "--workspace", &workspace, "--record", &record], "");
+    assert_eq!(code(&away), Some(1));
+    assert!(text(&away).contains("127.0.0.1/beckon") && text(&away).contains("refused"), "{}", text(&away));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

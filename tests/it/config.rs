@@ -345,6 +345,8 @@ fn check_reports_the_whole_workspace() {
     let (report, _) = run_check(dir.path());
     assert!(report.contains("adapters/bank.yaml:1:10: `bank` has no address in beckon.toml"), "{report}");
     assert!(report.contains("playbooks/help.yaml:3:9: there is no key `sya` here"), "{report}");
+    let (report, good) = run_check(tempfile::tempdir().unwrap().path());
+    assert!(good && report.contains("There is no playbook in `playbooks/`"), "{report}");
     let (report, good) = run_check(&dir.path().join("nowhere"));
     assert!(!good && report.contains("cannot be read"), "{report}");
 }

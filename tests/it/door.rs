@@ -107,7 +107,7 @@ impl Drop for Door {
 pub fn expression(source: &str) -> Option<Expression> {
     let names = ["body", "headers", "item"].iter().filter(|name| source.contains(*name)).map(ToString::to_string);
     let program = cel_value::env().compile(source).unwrap();
-    Some(Expression { source: source.to_owned(), program, names: names.collect(), paths: Vec::new() })
+    Some(Expression { source: source.to_owned(), program, names: names.collect(), paths: Vec::new(), loops: 0 })
 }
 
 /// The profiles that come with Beckon.

@@ -27,6 +27,7 @@ mod hooks;
 mod injection;
 mod intake;
 mod journeys;
+mod known_fields;
 mod llm;
 mod notify;
 mod proof;

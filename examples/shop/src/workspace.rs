@@ -24,16 +24,17 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn every_file_of_the_folder_is_in_the_binary() {
+    fn every_file_of_the_folder_is_in_the_binary_but_for_its_scenarios() {
         let mut found = Vec::new();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("workspace");
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
+                // Scenarios are played by `beckon test`, and nothing that serves reads them.
+                if path.is_dir() && path != root.join("tests") {
                     folders.push(path);
-                } else {
+                } else if path.is_file() {
                     found.push(path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned());
                 }
             }

@@ -13,8 +13,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::given::folder;
 use super::serve::Overrides;
-use super::test::folder;
 use crate::app::workspace::listed;
 use crate::catalog;
 use crate::config::Secrets;

@@ -192,7 +192,10 @@ impl Session {
     fn unavailable(&mut self, why: &StoreError, client_id: Option<&str>) -> Result<(), Close> {
         tracing::warn!(customer = %self.reader.customer.masked(), "a frame could not be appended: {why}");
         let retry_after = match why {
-            StoreError::Full { retry_after, .. } => retry_after.as_secs().max(1),
+            // Rounded up: who comes back at the second named must not be too early.
+            StoreError::Full { retry_after, .. } => {
+                u64::try_from(retry_after.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
+            }
             // Somebody has to look at its dead letters first.
             StoreError::Quarantined(_) => 60,
             _ => 1,

@@ -2,14 +2,15 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::numbers::{int, num};
 use super::writer::{Desk, Fail};
 use crate::model::ids::{ActorId, Partition, Pos};
 use crate::model::time::Ms;
-use crate::store::{Appended, Bounds, DedupeKey, NewInput, StoreError, check};
+use crate::store::{Appended, Bounds, DedupeKey, NewInput, StoreError, check, room};
 
 /// What becomes of one input.
 enum Fate {
@@ -28,8 +29,8 @@ pub(super) fn append(desk: &mut Desk<'_>, inputs: &[NewInput]) -> Result<Result<
     let now = desk.state.now();
     let mut fates = judge(desk, inputs, now)?;
     quarantine(desk, inputs, &mut fates)?;
-    if let Some(what) = full(desk, inputs, &fates, now)? {
-        return Ok(Err(StoreError::Full { what, retry_after: super::RETRY_FULL }));
+    if let Some((what, retry_after)) = full(desk, inputs, &fates, now)? {
+        return Ok(Err(StoreError::Full { what, retry_after }));
     }
     let mut last: BTreeMap<Partition, (Pos, u64)> = BTreeMap::new();
     let mut answers: Vec<Option<Appended>> = Vec::with_capacity(inputs.len());
@@ -130,8 +131,13 @@ fn judge(desk: &Desk<'_>, inputs: &[NewInput], now: Ms) -> Result<Vec<Fate>, Fai
     Ok(fates)
 }
 
-/// The bound that something bounded and new meets.
-fn full(desk: &mut Desk<'_>, inputs: &[NewInput], fates: &[Fate], now: Ms) -> Result<Option<&'static str>, Fail> {
+/// The bound that something bounded and new meets, and when room can be expected.
+fn full(
+    desk: &mut Desk<'_>,
+    inputs: &[NewInput],
+    fates: &[Fate],
+    now: Ms,
+) -> Result<Option<(&'static str, Duration)>, Fail> {
     let bounds: Bounds = desk.state.bounds;
     let mut keyed = false;
     for (input, fate) in inputs.iter().zip(fates) {
@@ -140,20 +146,33 @@ fn full(desk: &mut Desk<'_>, inputs: &[NewInput], fates: &[Fate], now: Ms) -> Re
         }
         keyed |= input.dedupe.is_some();
         let part = desk.state.part(input.partition)?;
-        let limits = [
-            (part.undecided, bounds.inbox, "the inbox"),
-            (part.effects, bounds.effects, "the list of effects"),
-            (part.lines, bounds.journal, "the journal"),
-        ];
-        if let Some((_, _, what)) = limits.into_iter().find(|(is, bound, _)| is >= bound) {
-            return Ok(Some(what));
+        if part.undecided >= bounds.inbox {
+            let since = since(desk.db, input.partition, part.at)?.unwrap_or(now);
+            return Ok(Some(("the inbox", room::in_queue(since, now))));
+        }
+        if part.effects >= bounds.effects {
+            return Ok(Some(("the list of effects", room::A_CALL)));
+        }
+        if part.lines >= bounds.journal {
+            // Inputs stay until the record has them: the first one that is there tells how far it is behind.
+            let since = since(desk.db, input.partition, Pos::START)?.unwrap_or(now);
+            return Ok(Some(("the journal", room::in_queue(since, now))));
         }
     }
     if keyed && desk.state.seen.count() >= bounds.dedupe_keys {
         desk.state.seen.make_room(desk.db, bounds.dedupe, now)?;
         if desk.state.seen.count() >= bounds.dedupe_keys {
-            return Ok(Some("the memory of dedupe keys"));
+            let oldest = desk.state.seen.oldest(desk.db)?.unwrap_or(now);
+            let room = room::when_forgotten(oldest.plus(bounds.dedupe), now);
+            return Ok(Some(("the memory of dedupe keys", room)));
         }
     }
     Ok(None)
+}
+
+/// When the first input after a position came.
+fn since(db: &Connection, partition: Partition, after: Pos) -> rusqlite::Result<Option<Ms>> {
+    let sql = "select ms from inbox where partition = ?1 and (ms, n) > (?2, ?3) order by ms, n limit 1";
+    let row = params![partition.0, int(after.ms), after.n];
+    db.prepare_cached(sql)?.query_row(row, |row| num(row, 0).map(Ms)).optional()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::store::{Settings, StoreError};
+use crate::store::{Settings, StoreError, room};
 
 /// `BKON`: what `file` and other tools know a store by.
 const APPLICATION: i64 = 0x424b_4f4e;
@@ -164,7 +164,7 @@ fn check(db: &Connection, path: &Path) -> Result<Fixed, StoreError> {
 pub(super) fn explain(error: &rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StoreError::Full { what: "the disk", retry_after: super::RETRY_FULL },
+        Some(ErrorCode::DiskFull) => StoreError::Full { what: "the disk", retry_after: room::A_PERSON },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt(error.to_string()),
         _ => StoreError::Away(error.to_string()),
     }

@@ -36,8 +36,6 @@ use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 
-/// What who meets a bound is told.
-const RETRY_FULL: Duration = Duration::from_secs(1);
 /// The key of what is in force.
 const IN_FORCE: &str = "in_force";
 

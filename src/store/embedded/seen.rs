@@ -191,6 +191,15 @@ impl Seen {
         self.forget(db, window, now, STEP)
     }
 
+    /// When the oldest key came, of those in the tree and those on their way.
+    pub(super) fn oldest(&self, db: &Connection) -> rusqlite::Result<Option<Ms>> {
+        let in_tree = "select ms from seen order by ms limit 1";
+        let in_tree = db.prepare_cached(in_tree)?.query_row([], |row| num(row, 0)).optional()?;
+        let young = "select ms from seen_young where id > ?1 order by id limit 1";
+        let young = db.prepare_cached(young)?.query_row([self.now.spent_to], |row| num(row, 0)).optional()?;
+        Ok(in_tree.into_iter().chain(young).min().map(Ms))
+    }
+
     /// Puts up to so many of the moving keys into the tree.
     fn put(&mut self, db: &Connection, window: Millis, most: usize) -> rusqlite::Result<()> {
         let mut add =

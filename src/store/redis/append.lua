@@ -4,7 +4,8 @@
 -- ARGV: partition, dedupe window in ms, bounds of inbox, effects, journal, dead letters and keys, 1 to write in any
 --       case, bound of one customer's dead letters; then for each input: 1 if bounded, its customer, its key or '', its
 --       payload.
--- Answers the bound that is met, or '' and for each input its position and 1 if it is new; '' and 2 where its customer
+-- Answers the bound that is met, since when its oldest waits (of keys: when the oldest are forgotten) and the time; or ''
+-- and for each input its position and 1 if it is new; '' and 2 where its customer
 -- has too many dead letters.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -57,7 +58,7 @@ local function is_refused(i)
   return ARGV[6 + i * 4] == '1' and refused[ARGV[7 + i * 4]] and not known[ARGV[8 + i * 4]]
 end
 
-local at = redis.call('HMGET', KEYS[2], 'added', 'decided')
+local at = redis.call('HMGET', KEYS[2], 'added', 'decided', 'to')
 local added = tonumber(at[1] or 0)
 local bounded, keyed = false, false
 for i = 1, count do
@@ -67,15 +68,31 @@ for i = 1, count do
     keyed = keyed or key ~= ''
   end
 end
+-- When the first input after a position came.
+local function since(after)
+  local found = redis.call('XRANGE', KEYS[1], after, '+', 'COUNT', 1)[1]
+  return found and tonumber(string.match(found[1], '^%d+')) or now
+end
 if bounded then
-  if added - tonumber(at[2] or 0) >= tonumber(ARGV[3]) then return {'the inbox'} end
-  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'the list of effects'} end
-  if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[5]) then return {'the journal'} end
+  if added - tonumber(at[2] or 0) >= tonumber(ARGV[3]) then
+    return {'the inbox', since(at[3] and '(' .. at[3] or '-'), now}
+  end
+  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[4]) then return {'the list of effects', now, now} end
+  -- Inputs stay until the record has them: the first one that is there tells how far it is behind.
+  if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[5]) then return {'the journal', since('-'), now} end
 end
 if keyed then
-  local kept = 0
-  for slot = 8, #KEYS do kept = kept + redis.call('HLEN', KEYS[slot]) end
-  if kept >= tonumber(ARGV[7]) then return {'the memory of dedupe keys'} end
+  local kept, room = 0, nil
+  for slot = 8, #KEYS do
+    local held = redis.call('HLEN', KEYS[slot])
+    kept = kept + held
+    -- The keys of an hour go together.
+    if held > 0 then
+      local ends = now + redis.call('PTTL', KEYS[slot])
+      if not room or ends < room then room = ends end
+    end
+  end
+  if kept >= tonumber(ARGV[7]) then return {'the memory of dedupe keys', room or now, now} end
 end
 
 -- From here on it is written.

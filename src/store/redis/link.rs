@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, Value};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, room};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -144,7 +144,7 @@ impl<'a> Call<'a> {
 pub(super) fn explain(error: RedisError) -> StoreError {
     match error.code() {
         Some("OOM") => {
-            return StoreError::Full { what: "the memory of the Redis server", retry_after: super::RETRY_FULL };
+            return StoreError::Full { what: "the memory of the Redis server", retry_after: room::A_PERSON };
         }
         Some("WRONGTYPE") => return StoreError::Corrupt(format!("a key holds something else: {error}")),
         _ => {}

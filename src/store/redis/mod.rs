@@ -32,9 +32,6 @@ use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
 
-/// What who meets a bound is told.
-const RETRY_FULL: Duration = Duration::from_secs(1);
-
 /// The store on Redis.
 pub struct RedisStore {
     link: Link,

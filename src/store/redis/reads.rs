@@ -9,7 +9,7 @@ use super::link::{Link, explain};
 use crate::model::ids::{ActorId, EventId, Partition, Pos};
 use crate::model::input::InForce;
 use crate::model::time::Ms;
-use crate::store::{Fill, JournalId, Lease, LogCursor, PendingEffect, StoreError, StoredDead, StoredInput};
+use crate::store::{Fill, JournalId, Lease, LogCursor, PendingEffect, StoreError, StoredDead, StoredInput, room};
 
 /// An entry of a stream: its id, and its fields and values in turn.
 type Line = (String, Vec<Vec<u8>>);
@@ -40,14 +40,16 @@ pub(super) fn mark(text: &str) -> Result<(u64, Ms), StoreError> {
     two(text).map(|(epoch, at)| (epoch, Ms(at)))
 }
 
-/// A bound by the name that the script gives it.
-pub(super) fn bound(name: &str) -> &'static str {
-    match name {
-        "the inbox" => "the inbox",
-        "the list of effects" => "the list of effects",
-        "the journal" => "the journal",
-        _ => "the memory of dedupe keys",
-    }
+/// The bound that a script met, by the name that it gives it. `at` is since when the oldest waits, and of the keys when
+/// the oldest are forgotten.
+pub(super) fn full(name: &str, at: Ms, now: Ms) -> StoreError {
+    let (what, retry_after) = match name {
+        "the inbox" => ("the inbox", room::in_queue(at, now)),
+        "the list of effects" => ("the list of effects", room::A_CALL),
+        "the journal" => ("the journal", room::in_queue(at, now)),
+        _ => ("the memory of dedupe keys", room::when_forgotten(at, now)),
+    };
+    StoreError::Full { what, retry_after }
 }
 
 /// The value of the field that holds payloads.

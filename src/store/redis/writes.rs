@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::link::Call;
-use super::{RETRY_FULL, RedisStore, reads};
+use super::{RedisStore, reads};
 use crate::model::ids::{Partition, Pos};
+use crate::model::time::Ms;
 use crate::store::{Appended, Batch, NewInput, StoreError};
 
 impl RedisStore {
@@ -39,7 +40,9 @@ impl RedisStore {
         let mut answer = answer.into_iter();
         let full: String = reads::take(&mut answer)?;
         if !full.is_empty() {
-            return Err(StoreError::Full { what: reads::bound(&full), retry_after: RETRY_FULL });
+            let since: u64 = reads::take(&mut answer)?;
+            let now: u64 = reads::take(&mut answer)?;
+            return Err(reads::full(&full, Ms(since), Ms(now)));
         }
         let mut appended = Vec::with_capacity(inputs.len());
         for _ in inputs {

@@ -80,6 +80,25 @@ fn a_turn_that_overdue_timers_begin_and_end_does_not_take_the_one_of_their_input
 }
 
 #[test]
+fn words_that_cannot_be_filled_are_never_shown_as_they_are_written() {
+    let catalogs = catalogs_with(&[
+        ("I can't reach my assistant right now.", "Sorry, {{ customer.traits.name }}."),
+        ("Nobody is free right now. I stay with you.", "Nobody is free, {{ customer.traits.name }}."),
+    ]);
+    let asked = played_by(&catalogs, &walk()[..4]);
+    let failed = decide(asked.state, &input(p(5), no_answer(4, 1, 1)), &catalogs);
+    let later = Pos { ms: p(5).ms + 121_000, n: 0 };
+    let missed = decide(failed.state.clone(), &input(later, Body::Tick), &catalogs);
+    for (decision, expected) in [(&failed, "I cannot answer right now."), (&missed, "None of my colleagues is free")] {
+        let said = decision.entries.iter().find_map(|line| match &line.entry.kind {
+            Kind::Message { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        assert!(said.is_some_and(|said| said.starts_with(expected)), "{said:?}");
+    }
+}
+
+#[test]
 fn a_turn_is_over_20_seconds_after_it_began_however_many_steps_it_takes() {
     let catalogs = catalogs();
     let begun = played_by(&catalogs, &walk()[..4]);

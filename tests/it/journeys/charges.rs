@@ -13,6 +13,8 @@ journeys!(
     a_model_cannot_charge_a_second_time_while_the_first_is_under_way,
     a_charge_whose_answer_was_lost_is_repeated_under_its_key,
     a_write_without_a_key_stays_unknown_until_a_person_settles_it,
+    what_a_person_settled_as_done_is_not_offered_again_and_what_was_not_done_is,
+    a_model_is_told_what_a_person_settled,
     a_takeover_during_a_charge_gets_its_result_as_an_entry,
     what_the_customer_declines_or_writes_over_is_not_charged,
 );
@@ -138,6 +140,93 @@ async fn a_write_without_a_key_stays_unknown_until_a_person_settles_it(mut world
         assert_eq!(chat.entries(&id).last().unwrap()["text"], answer, "the customer is not asked again");
         assert_eq!(world.api.vouchers() - before, 1);
         assert_dense(&chat.entries(&id));
+    }
+}
+
+/// The shop of the examples, whose API here knows no idempotency key: the end of a charge may stay unknown.
+async fn with_the_shops_playbook(world: World) -> World {
+    const PLAYBOOK: &str = include_str!("../../../examples/shop/workspace/playbooks/checkout-trouble.yaml");
+    const PROMPT: &str = include_str!("../../../examples/shop/workspace/prompts/checkout-trouble.md");
+    let adapter = world.read_file("adapters/shop.yaml").replace("    idempotency_header: Idempotency-Key\n", "");
+    let files = [
+        ("playbooks/checkout-trouble.yaml", PLAYBOOK),
+        ("prompts/checkout-trouble.md", PROMPT),
+        ("adapters/shop.yaml", &adapter),
+    ];
+    world.with_files(&files).await
+}
+
+/// Opens the conversation of the shop's playbook, which names the order's number; seen by the customer.
+async fn talk_of(world: &mut World, chat: &mut Chat, customer: &str, order: &str) -> String {
+    let data = json!({ "order_id": order, "number": format!("N-{order}"), "attempt": 2, "total": 89.5 });
+    world.event("checkout.payment_failed", customer, data).await;
+    let id = chat.opened().await;
+    chat.seen(&id, 1).await;
+    id
+}
+
+/// Confirms a charge whose end nobody knows; answers its call.
+async fn lost_charge(world: &World, chat: &mut Chat, id: &str) -> String {
+    let call = chat.entry("confirm").await["call_id"].as_str().unwrap().to_owned();
+    world.api.is(Mood::HangsUp);
+    chat.confirm(id, &json!(call), true).await;
+    assert_eq!(chat.entry("call").await["state"], "unknown");
+    world.api.is(Mood::Well);
+    call
+}
+
+async fn what_a_person_settled_as_done_is_not_offered_again_and_what_was_not_done_is(world: World) {
+    let mut world = with_the_shops_playbook(world).await;
+    for (customer, order, became) in [("42", "7", "done"), ("43", "8", "failed")] {
+        let mut chat = world.chat(customer).await;
+        let id = talk_of(&mut world, &mut chat, customer, order).await;
+        chat.choose(&id, "Use another card").await;
+        assert!(chat.hears().await.starts_with("Gladly. Which card"));
+        chat.choose(&id, "card-a").await;
+        let call = lost_charge(&world, &mut chat, &id).await;
+        assert!(chat.hears().await.starts_with("I could not find out"));
+        let (status, entry) = world.act(ANA, &id, &format!("calls/{call}/settle"), json!({ "state": became })).await;
+        assert_eq!(status, 200, "{entry}");
+        let told = chat.hears().await;
+        chat.say(&id, "another card, please").await;
+        let answer = chat.hears().await;
+        let asked = chat.entries(&id).iter().filter(|e| e["kind"] == "confirm").count();
+        assert_eq!(asked, 1);
+        if became == "done" {
+            assert!(told.contains("is paid"), "{told}");
+            assert!(answer.contains("is paid already, so I will not charge another card"), "{answer}");
+            chat.say(&id, "4242").await;
+            assert!(chat.hears().await.contains("is paid already"), "not by naming a card either");
+        } else {
+            assert!(told.contains("You can pick another card"), "{told}");
+            assert!(answer.starts_with("Gladly. Which card"), "{answer}");
+            chat.choose(&id, "card-b").await;
+            let again = chat.entry("confirm").await["call_id"].clone();
+            chat.confirm(&id, &again, true).await;
+            assert!(chat.hears().await.contains("is paid"));
+        }
+    }
+    assert_eq!(world.api.charges("7"), 1);
+}
+
+async fn a_model_is_told_what_a_person_settled(world: World) {
+    let mut world = with_the_shops_playbook(world).await.with_model().await;
+    for (customer, order, became, seen) in
+        [("42", "7", "done", r#"\"settled\":\"done\""#), ("43", "8", "failed", "settled by Ana: it was not done")]
+    {
+        let mut chat = world.chat(customer).await;
+        let id = talk_of(&mut world, &mut chat, customer, order).await;
+        let pay = json!({ "id": order, "card": "card-a" }).to_string();
+        world.model.will_say([Says::Calls("shop__retry_payment", pay), Says::Words("A colleague will check.")]);
+        chat.say(&id, "charge it").await;
+        let call = lost_charge(&world, &mut chat, &id).await;
+        assert_eq!(chat.hears().await, "A colleague will check.");
+        world.model.will_say([Says::Words("Now we know.")]);
+        let (status, entry) = world.act(ANA, &id, &format!("calls/{call}/settle"), json!({ "state": became })).await;
+        assert_eq!(status, 200, "{entry}");
+        assert_eq!(chat.hears().await, "Now we know.");
+        let asked = world.model.last_asked();
+        assert!(asked.contains("A result came later.") && asked.contains(seen), "{asked}");
     }
 }
 

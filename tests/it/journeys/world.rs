@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use beckon::app::{self, Running, Setup, Workspace};
 use beckon::http::keys::{ApiKey, Right};
-use beckon::model::ids::{ActorId, Partition};
+use beckon::model::ids::{ActorId, EventId, Partition};
 use beckon::model::input::InForce;
 use beckon::secret::Secret;
 use serde_json::{Value, json};
@@ -265,6 +265,34 @@ impl World {
         let answer = self.event_with_id(&id, kind, customer, data).await;
         assert_eq!(answer["results"][0]["status"], "accepted", "{answer}");
         answer["results"][0]["event"].as_str().unwrap().to_owned()
+    }
+
+    /// The input of an event, as the record has it.
+    pub fn archived_input(&self, event: &str) -> String {
+        let id: EventId = event.parse().unwrap();
+        let db = rusqlite::Connection::open(self.data.path().join("record.db")).unwrap();
+        let sql = "select input from archive_line where part = ?1 and pos_ms = ?2 and pos_n = ?3";
+        db.query_row(sql, (id.partition.0, id.pos.ms as i64, id.pos.n), |row| row.get(0)).unwrap()
+    }
+
+    /// Puts an input into the inbox at its old place, as if it had not been trimmed yet.
+    pub fn put_back(&self, event: &str, input: &str) {
+        let id: EventId = event.parse().unwrap();
+        match &self.place {
+            Place::Embedded(_) => {
+                let db = rusqlite::Connection::open(self.data.path().join("beckon.db")).unwrap();
+                let sql = "insert into inbox (partition, ms, n, payload) values (?1, ?2, ?3, ?4)";
+                db.execute(sql, (id.partition.0, id.pos.ms as i64, id.pos.n, input.as_bytes())).unwrap();
+            }
+            Place::Redis { prefix, .. } => {
+                let inbox = format!("{prefix}:{{{:02}}}:in", id.partition.0);
+                let mut redis = crate::store::server::shared().connection();
+                // A stream takes no older entry than its last, so it begins anew.
+                redis::cmd("DEL").arg(&inbox).exec(&mut redis).unwrap();
+                let entry = ["o", "1", "p", input];
+                redis::cmd("XADD").arg(&inbox).arg(id.pos.to_string()).arg(&entry).exec(&mut redis).unwrap();
+            }
+        }
     }
 
     /// Waits until everything about a customer that was sent before is decided.

@@ -289,7 +289,7 @@ fn expression(source: &str) -> Expression {
     let program = cel_value::env().compile(source).unwrap();
     let mut names: Vec<String> = program.references().variables().into_iter().map(str::to_owned).collect();
     names.sort();
-    Expression { source: source.to_owned(), program, names, paths: Vec::new() }
+    Expression { source: source.to_owned(), program, names, paths: Vec::new(), loops: 0 }
 }
 
 fn condition(source: &str) -> Condition {

@@ -25,6 +25,7 @@ contract!(
     a_refused_call_leaves_nothing_of_its_partition,
     a_duplicate_is_answered_though_the_inbox_is_full,
     full_effects_or_journal_refuse_too,
+    who_meets_a_bound_is_told_when_there_is_room,
     a_customer_with_too_many_dead_letters_is_refused_and_nobody_else,
     where_the_dead_letters_of_all_are_full_only_those_who_have_one_are_refused,
     forgotten_dead_letters_are_those_of_before_and_of_their_customer,
@@ -41,12 +42,37 @@ async fn texts(store: &dyn Store, partition: Partition) -> Vec<String> {
 }
 
 fn full(ended: Result<Vec<Appended>, StoreError>) -> &'static str {
+    room(ended).0
+}
+
+/// Which bound was met, and when there is room.
+fn room(ended: Result<Vec<Appended>, StoreError>) -> (&'static str, Duration) {
     match ended {
-        Err(StoreError::Full { what, retry_after }) => {
-            assert!(retry_after > Duration::ZERO);
-            what
-        }
+        Err(StoreError::Full { what, retry_after }) => (what, retry_after),
         other => panic!("not full: {other:?}"),
+    }
+}
+
+/// Makes what is in the inbox of the first partition so much older.
+fn make_older(place: &Place, by: Duration) {
+    let by = by.as_millis() as u64;
+    match place {
+        Place::Embedded(dir) => {
+            let db = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+            db.execute("update inbox set ms = ms - ?1 where partition = 0", [by as i64]).unwrap();
+        }
+        Place::Redis { prefix, .. } => {
+            let inbox = format!("{prefix}:{{00}}:in");
+            let mut redis = super::server::shared().connection();
+            let held: Vec<(String, Vec<Vec<u8>>)> =
+                ::redis::cmd("XRANGE").arg(&inbox).arg("-").arg("+").query(&mut redis).unwrap();
+            ::redis::cmd("DEL").arg(&inbox).exec(&mut redis).unwrap();
+            for (id, fields) in held {
+                let (ms, n) = id.split_once('-').unwrap();
+                let id = format!("{}-{n}", ms.parse::<u64>().unwrap() - by);
+                ::redis::cmd("XADD").arg(&inbox).arg(id).arg(fields).exec(&mut redis).unwrap();
+            }
+        }
     }
 }
 
@@ -183,7 +209,11 @@ async fn a_full_memory_of_keys_refuses_and_forgets_nothing(place: Place) {
     for key in 0..20 {
         first.push(store.append(vec![keyed(P0, "a", key)]).await.unwrap()[0].pos);
     }
-    assert_eq!(full(store.append(vec![keyed(P0, "one more", 20)]).await), "the memory of dedupe keys");
+    let (what, wait) = room(store.append(vec![keyed(P0, "one more", 20)]).await);
+    assert_eq!(what, "the memory of dedupe keys");
+    // The first one goes a day after it came; on Redis, with the others of its hour.
+    let hour = Duration::from_secs(3_600);
+    assert!(wait > 24 * hour - Duration::from_secs(30) && wait <= 25 * hour, "{wait:?}");
     // What has no key needs no place, and what is never held up is not held up by this either.
     assert!(store.append(vec![input(P0, "without a key")]).await.unwrap()[0].fresh);
     let result = NewInput { bounded: false, ..keyed(P0, "a result", 21) };
@@ -248,6 +278,41 @@ async fn full_effects_or_journal_refuse_too(place: Place) {
     assert_eq!(full(store.append(vec![input(P0, "x")]).await), "the journal");
     store.trim(P0, JournalId { epoch: owner.epoch, n: 2 }, Pos::START, &[]).await.unwrap();
     assert!(store.append(vec![input(P0, "x")]).await.is_ok());
+}
+
+async fn who_meets_a_bound_is_told_when_there_is_room(place: Place) {
+    let open = async || {
+        let bounded = |settings: &mut beckon::store::Settings| {
+            settings.bounds.inbox = 10;
+            settings.bounds.journal = 2;
+            settings.bounds.effects = 1;
+        };
+        place.open_with(bounded).await
+    };
+    let second = Duration::from_secs(1);
+    let store = open().await;
+    put_many(&*store, P0, 10).await;
+    assert_eq!(room(store.append(vec![input(P0, "x")]).await), ("the inbox", second), "it has only just filled");
+    drop(store);
+    make_older(&place, 300 * second);
+    let store = open().await;
+    let about_30 = |(what, wait): (&'static str, Duration)| (what, (30 * second..33 * second).contains(&wait));
+    assert_eq!(about_30(room(store.append(vec![input(P0, "x")]).await)), ("the inbox", true));
+    // Those are decided, and still there for the record: what counts for the inbox is who waits in it now.
+    let mut owner = Owner::of(&*store, P0).await;
+    let decided = store.read(P0, Pos::START, 10).await.unwrap()[9].pos;
+    owner.commit_to(decided, Batch::default()).await;
+    let all = put_many(&*store, P0, 10).await;
+    assert_eq!(room(store.append(vec![input(P0, "x")]).await), ("the inbox", second));
+    // And how far the record is behind tells when there is room in the journal.
+    let journal = vec![b"one".to_vec(), b"two".to_vec()];
+    owner.commit_to(all[8], Batch { journal, journal_from: 1, ..Batch::default() }).await;
+    assert_eq!(about_30(room(store.append(vec![input(P0, "x")]).await)), ("the journal", true));
+    store.trim(P0, JournalId { epoch: owner.epoch, n: 2 }, all[8], &[]).await.unwrap();
+    // Effects are calls, and some of them end within the time of one.
+    let effects = vec![("a".to_owned(), vec![1])];
+    owner.commit_to(all[9], Batch { effects, ..Batch::default() }).await;
+    assert_eq!(room(store.append(vec![input(P0, "x")]).await), ("the list of effects", 5 * second));
 }
 
 /// An input of a customer.
