@@ -10,10 +10,10 @@ import * as esbuild from "esbuild";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { ChatServer } from "../test/server";
 
-const RUNS = 5;
+const RUNS = 3;
 /** By then all is there, also four times slower. */
 const START_MS = 3_000;
-const IDLE_MS = 10_000;
+const IDLE_MS = 5_000;
 const rivals = new URL("../../bench/rivals/", import.meta.url).pathname;
 
 interface Rival {
