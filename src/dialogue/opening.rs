@@ -241,7 +241,7 @@ pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
         conversation.phase = Phase::Waiting;
         conversation.offered = choices.clone();
     }
-    let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
+    let kind = super::words::written(&playbook, text, choices);
     draft.entry(id, By::Assistant, kind);
 }
 

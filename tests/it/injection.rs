@@ -97,6 +97,7 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     };
     let message = |text: &str| Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,
@@ -136,7 +137,7 @@ fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest
     // So much was said since that the log has no room for what happened.
     for n in 0..40 {
         let text = format!("said-{n:03} {}", "y".repeat(4_000));
-        let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+        let kind = Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None };
         log.push(Entry { n: 600 + n, kind, by: By::Customer, ..pattern.clone() });
     }
     let (actor, traits) = (ActorId::user("42"), known["customer"]["traits"].as_object().unwrap());

@@ -110,7 +110,7 @@ async fn f20_a_socket_cut_at_random_bytes_misses_nothing_and_repeats_nothing() {
                     server.owner.write(&me, conversation, &format!("{written} {}", "y".repeat(written % 200))).await;
                 }
             }
-            let live = beckon::model::live::Live::Typing { conversation: first, by: By::Operator };
+            let live = beckon::model::live::Live::Typing { conversation: first, by: By::Operator, call: None };
             server.owner.hint(&me, &live).await;
         }
     }
@@ -137,7 +137,7 @@ async fn more_hints_at_once_than_a_session_holds_lose_nothing() {
     screen.take(&welcome);
     for n in 1..=400 {
         server.owner.write(&user("42"), conversation, &n.to_string()).await;
-        let live = beckon::model::live::Live::Typing { conversation, by: By::Operator };
+        let live = beckon::model::live::Live::Typing { conversation, by: By::Operator, call: None };
         server.owner.hint(&user("42"), &live).await;
     }
     while screen.logs[&conversation.to_string()].len() < 401 {
@@ -165,7 +165,7 @@ async fn a_hint_that_skips_an_entry_and_a_bus_that_lost_some_make_a_session_read
     }
     written(4, true).await;
     client.assert_quiet().await;
-    let live = beckon::model::live::Live::Typing { conversation, by: By::Customer };
+    let live = beckon::model::live::Live::Typing { conversation, by: By::Customer, call: None };
     for _ in 0..500 {
         server.owner.hint(&me, &live).await;
     }
@@ -327,6 +327,7 @@ async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive
     };
     let message = |text: &str| Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,
@@ -377,6 +378,7 @@ async fn a_hello_that_names_a_hundred_archived_conversations_gets_a_bounded_welc
         let line = |at: u32| {
             let kind = Kind::Message {
                 text: format!("{at} {text}"),
+                locale: None,
                 choices: Vec::new(),
                 choice: None,
                 client_id: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use beckon::engine::owner::Worked;
 use beckon::model::conversation::CallPhase;
 use beckon::model::entry::{By, CallState, Kind};
-use beckon::model::event::Event;
+use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId};
 use beckon::model::input::{Body, CallOutcome, Settled};
 use beckon::model::time::Millis;
@@ -35,7 +35,7 @@ fn f6_of_two_owners_whose_clocks_differ_only_the_stores_can_commit() {
         store.leap(Millis::seconds(30));
         let mut second = take(&store, partition, "node-2").await.expect("the lease is over");
         assert!(second.epoch() > first.owner.epoch());
-        let pos = first.append(Body::Identify { traits: serde_json::Map::new() }).await;
+        let pos = first.append(Body::Identify { traits: serde_json::Map::new(), trust: Trust::Server }).await;
         assert_eq!(first.step().await.unwrap(), Worked::Lost);
         assert!(!store.renew(partition, first.owner.epoch(), LEASE).await.unwrap());
         let in_force = store.look(|memory| memory.in_force.clone());
