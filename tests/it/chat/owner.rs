@@ -35,6 +35,11 @@ impl Drop for Owner {
 }
 
 impl Owner {
+    /// Decides nothing any more.
+    pub fn rests(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+
     pub async fn start(store: Arc<dyn Store>) -> Owner {
         let mute = Arc::new(AtomicBool::new(false));
         let mut wakes = store.wakes().await.unwrap();

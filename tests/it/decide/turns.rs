@@ -56,6 +56,24 @@ fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen
 }
 
 #[test]
+fn an_empty_answer_is_none_and_the_customer_gets_words_and_a_person() {
+    let empty = decide(played(&walk()[..4]).state, &input(p(5), generated(4, 1, Generation::default())), &catalogs());
+    assert_eq!(entries(&empty), ["7:2 step", "8:3 message", "9:3 handoff", "10:4 holder"]);
+}
+
+#[test]
+fn a_frame_sent_again_gets_the_refusal_that_it_got() {
+    // Refused while nothing of the kind was on offer, and the same now that it is.
+    let early = chose("choose-0000000009", "card-a");
+    let mut inputs = walk()[..3].to_vec();
+    inputs.push((Pos { ms: p(3).ms + 500, n: 0 }, early.clone()));
+    assert_eq!(refused(&played(&inputs)), Some("choice_gone"));
+    inputs.extend_from_slice(&walk()[3..7]);
+    let again = decide(played(&inputs).state, &input(p(8), early), &catalogs());
+    assert_eq!((refused(&again), entries(&again)), (Some("choice_gone"), Vec::new()));
+}
+
+#[test]
 fn a_turn_that_overdue_timers_begin_and_end_does_not_take_the_one_of_their_input_with_it() {
     let catalogs = catalogs();
     let queued = then(
