@@ -112,7 +112,10 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     kinds.push((By::Customer, message(attack)));
     let choice = Choice { label: attack.to_owned(), value: attack.to_owned() };
     let (text, choices) = (attack.to_owned(), vec![choice]);
-    kinds.push((By::Assistant, Kind::Message { text, choices, choice: None, client_id: None, name: None }));
+    kinds.push((
+        By::Assistant,
+        Kind::Message { text, choices, choice: None, client_id: None, name: None, locale: None },
+    ));
     let (call_id, name, args) = (CallId(7), "shop.get_order".to_owned(), Map::new());
     let proposal = Proposal { operation: name.clone(), args: args.clone(), bind: None, model_id: None, problem: None };
     let calls = vec![StepCall { call_id, proposal }];

@@ -317,7 +317,7 @@ fn a_batch_that_did_not_arrive_is_decided_again_by_what_held_before_it() {
         let mut desk = Desk::new().await;
         let store = desk.world.store().clone();
         let first = store.look(|memory| memory.in_force.clone());
-        let before = desk.append(Body::Identify { traits: serde_json::Map::new() }).await;
+        let before = desk.append(Body::Identify { traits: serde_json::Map::new(), trust: Trust::Server }).await;
         let next = InForce { revision: 2, hash: super::workspace::VARIANTS[1].to_owned(), paused: Vec::new() };
         assert!(store.set_in_force(1, &next).await.unwrap());
         let catalog = new_input(desk.partition, To::Partition, Body::Catalog(next.clone()), None, false);
