@@ -9,6 +9,14 @@ create table saved_reply (
     saved_at bigint not null
 );
 
+-- Conversations that need nobody for a while. Written directly too; at most one row a conversation.
+create table snoozed (
+    conversation text primary key,
+    until_at bigint not null,
+    snoozed_by text not null,
+    snoozed_at bigint not null
+);
+
 -- How it ended, and whether it was ever asked for or held by a person: both stood in the summary alone.
 alter table conversation add column outcome text;
 alter table conversation add column handed bigint not null default 0;

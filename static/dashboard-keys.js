@@ -39,9 +39,11 @@ function press(key) {
   return true
 }
 function run(button) {
-  button.click()
-  const menu = button.closest("details.menu")
-  if (menu && button.matches("summary")) requestAnimationFrame(() => menu.querySelector("textarea, form .btn")?.focus())
+  const menu = button.closest("details")
+  const fold = menu && button.matches("summary")
+  // What is open already is gone to, not closed.
+  if (!fold || !menu.open) button.click()
+  if (fold) requestAnimationFrame(() => menu.querySelector("textarea, form .btn")?.focus())
 }
 
 // The picker: one field over one list, for commands and for saved replies.
@@ -158,6 +160,9 @@ one("#show-keys")?.addEventListener("click", () => one("#keys").showModal())
 one("#find")?.addEventListener("click", () => open(commands))
 document.addEventListener("click", event => { if (event.target.closest("#saved")) open(replies) })
 
+// What Escape folds again.
+const foldable = "details.menu[open], #noting details[open]"
+
 // All keys in one place. G waits a moment for the page that is meant.
 let going = 0
 const acts = {
@@ -166,6 +171,9 @@ const acts = {
   r: () => one("#text")?.focus(),
   a: () => press("a"),
   A: () => press("A"),
+  d: () => press("d"),
+  n: () => press("n"),
+  s: () => press("s"),
   e: () => press("e"),
   c: () => press("c"),
   "/": () => one("#q")?.focus(),
@@ -181,7 +189,7 @@ document.addEventListener("keydown", event => {
   }
   const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")
   if (event.key === "Escape") {
-    const menu = event.target.closest?.("details.menu[open]") ?? one("details.menu[open]")
+    const menu = event.target.closest?.(foldable) ?? one(foldable)
     if (menu) {
       menu.open = false
       menu.querySelector("summary").focus()

@@ -1,5 +1,5 @@
 // Builds the widget: `../static/widget.js` with all that is needed at first, and in `../static/widget/` the parts that
-// it asks for later. With the argument `tests` or `gallery` those into test/.out.
+// it asks for later. With the argument `tests`, `gallery` or `bench` those into test/.out.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -63,13 +63,13 @@ async function parts() {
 }
 
 const [what] = process.argv.slice(2);
-if (what === "tests" || what === "gallery") {
+if (["tests", "gallery", "bench"].includes(what)) {
   const into = join(here, "test/.out");
   await rm(into, { recursive: true, force: true });
   const tests = (await readdir(join(here, "test"))).filter((name) => name.endsWith(".test.ts"));
   await esbuild.build({
     ...shared,
-    entryPoints: what === "gallery" ? ["gallery/gallery.ts"] : tests.map((name) => join("test", name)),
+    entryPoints: what === "tests" ? tests.map((name) => join("test", name)) : [`${what}/${what}.ts`],
     outdir: into,
     outExtension: { ".js": ".mjs" },
     define: { PARTS: "{}" },

@@ -31,6 +31,7 @@ use crate::engine::node;
 use crate::engine::notify::Notifier;
 use crate::engine::projector::Behind;
 use crate::engine::shelf::Shelf;
+use crate::engine::suggest::Suggester;
 use crate::http;
 use crate::http::chat::Chat;
 use crate::http::dashboard::{Dashboard, Installation, Sightings};
@@ -136,8 +137,10 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
 
     let models = models(&setup.models)?;
     let asked = models.iter().map(|(model, _)| Arc::clone(model)).collect();
+    let assistant = Assistant::new(models, setup.script_pace);
+    let suggester = Suggester::new(Arc::clone(&store), shelf.clone(), assistant.clone());
     let outside = Outside {
-        assistant: Assistant::new(models, setup.script_pace),
+        assistant,
         adapters: Arc::new(apis(&setup.adapters)?),
         notifier: notifier(&setup, &clock)?,
         record: Some(record.clone()),
@@ -189,7 +192,19 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
 
     let address = listener.local_addr()?;
     let closing = CancellationToken::new();
-    let router = routes(&setup, &store, &record, &clock, &catalogs, &behind, &draining, chat.clone(), &closing, asked)?;
+    let router = routes(
+        &setup,
+        &store,
+        &record,
+        &clock,
+        &catalogs,
+        &behind,
+        &draining,
+        chat.clone(),
+        &closing,
+        asked,
+        suggester,
+    )?;
     let serving_stop = CancellationToken::new();
     let serving = tokio::spawn(serving::serve(listener, router, setup.connections, serving_stop.clone()));
     Ok(Running {
@@ -247,6 +262,7 @@ fn routes(
     chat: Chat,
     closing: &CancellationToken,
     models: Vec<Arc<dyn Llm>>,
+    suggester: Suggester,
 ) -> anyhow::Result<Router> {
     let sightings = Sightings::new(Arc::clone(clock));
     let inbox = Inbox::new(Arc::clone(store));
@@ -267,6 +283,7 @@ fn routes(
             setup.workspace.clone(),
             setup.adapters.keys().cloned().collect(),
         )),
+        suggester,
         installation: Installation {
             origins: setup.chat.origins.clone(),
             anonymous: setup.chat.identity.anonymous,

@@ -20,6 +20,7 @@ use super::yaml::Node;
 /// Keys of a playbook.
 pub const PLAYBOOK: &[&str] = &[
     "playbook",
+    "locale",
     "on",
     "audience",
     "consent",
@@ -86,12 +87,21 @@ pub fn is_slug(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
+fn is_letters(part: &str) -> bool {
+    part.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+fn is_alphanumeric(part: &str) -> bool {
+    part.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 impl Reader<'_, '_, '_, '_> {
     /// Reads one file; the playbook, and where its name stands.
     pub fn read(&mut self, root: &Node) -> Option<(Playbook, Spot)> {
         let table = self.reading.table(root, PLAYBOOK)?;
         let named = self.reading.required(&table, "playbook", root.spot);
         let name = named.and_then(|node| self.name(node));
+        let locale = table.get("locale").and_then(|node| self.locale(node));
         let on = self.reading.required(&table, "on", root.spot);
         let on = on.map(|node| self.triggers(node, named)).unwrap_or_default();
         let limit = table.get("limits").and_then(|node| self.limit(node));
@@ -118,6 +128,7 @@ impl Reader<'_, '_, '_, '_> {
         };
         let playbook = Playbook {
             name: name?,
+            locale,
             on,
             limit,
             restraint,
@@ -142,6 +153,18 @@ impl Reader<'_, '_, '_, '_> {
             return None;
         }
         Some(name)
+    }
+
+    /// A language as BCP 47 writes it, by its shape: which languages there are is nothing to be wrong about.
+    fn locale(&mut self, node: &Node) -> Option<String> {
+        let tag = self.reading.text(node)?;
+        let mut parts = tag.split('-');
+        let language = parts.next().is_some_and(|part| (2..=8).contains(&part.len()) && is_letters(part));
+        if !language || !parts.all(|part| (1..=8).contains(&part.len()) && is_alphanumeric(part)) {
+            self.reading.at(node.spot, "`locale` is a language tag such as `en`, `pt-PT` or `zh-Hant`");
+            return None;
+        }
+        Some(tag)
     }
 
     pub(super) fn trust(&mut self, table: &Table<'_>) -> Trust {

@@ -63,7 +63,7 @@ fn asks(moment: &Moment, event: &str) -> bool {
         Moment::Event(kind) => kind == event,
         Moment::Sequence(sequence) => sequence.events.iter().any(|step| step == event),
         Moment::Absence(absence) => absence.after.event == event,
-        Moment::Change(_) | Moment::Measured => true,
+        Moment::Change(_) | Moment::Measured | Moment::Topic(_) => true,
     }
 }
 

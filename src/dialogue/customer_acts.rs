@@ -1,4 +1,4 @@
-//! What the customer does: speaks, chooses, confirms, sees, rates, closes.
+//! What the customer does: speaks, chooses, confirms, sees, stops, rates, closes.
 
 use std::sync::Arc;
 
@@ -98,7 +98,14 @@ fn message(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, text: Str
     }
     opening::seen(draft, id);
     calls::lapse(draft, id, "the customer wrote instead");
-    let kind = Kind::Message { text, choices: Vec::new(), choice, client_id: Some(client_id.to_owned()), name: None };
+    let kind = Kind::Message {
+        text,
+        locale: None,
+        choices: Vec::new(),
+        choice,
+        client_id: Some(client_id.to_owned()),
+        name: None,
+    };
     let seq = draft.entry(id, By::Customer, kind);
     draft.done(Author::Customer, client_id, id, seq);
     if let Some(conversation) = draft.edit(id) {
@@ -151,6 +158,49 @@ pub fn rated(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, score: 
     draft.entry(id, By::Customer, kind);
     if let Some(conversation) = draft.edit(id) {
         conversation.rated = Some(last);
+    }
+    draft.done(Author::Customer, client_id, id, last);
+}
+
+/// The customer said whether a message helped. A change of mind is said too; the last word stands.
+pub fn helped(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, of: u32, helped: bool) {
+    if draft.answered_before(Author::Customer, client_id) {
+        return;
+    }
+    let Some(last) = draft.conversation(id).map(|conversation| conversation.seq).filter(|last| *last > 0) else {
+        return draft.refuse(Some(client_id), None, RefusalCode::UnknownConversation);
+    };
+    if of == 0 || of > last {
+        return draft.refuse(Some(client_id), Some(id), RefusalCode::UnknownMessage);
+    }
+    if !room::in_state(&draft.state, room::TURN) || !room::for_acts(draft, id) {
+        return draft.refuse(Some(client_id), Some(id), RefusalCode::Full);
+    }
+    draft.entry(id, By::Customer, Kind::Helped { of, helped, client_id: client_id.to_owned() });
+    draft.done(Author::Customer, client_id, id, last);
+}
+
+/// The customer stopped the assistant: what it was about to say is no longer wanted. A call that has left goes on, and its
+/// result becomes an entry as always. Where nothing is under way that is well too: the end came first.
+pub fn stopped(draft: &mut Draft<'_>, id: ConversationId, client_id: &str) {
+    if draft.answered_before(Author::Customer, client_id) {
+        return;
+    }
+    let Some(conversation) = open_conversation(draft, id, client_id) else { return };
+    let last = conversation.seq;
+    if conversation.turn.is_some() {
+        if !room::for_acts(draft, id) {
+            return draft.refuse(Some(client_id), Some(id), RefusalCode::Full);
+        }
+        calls::refuse_rest(draft, id, "the customer stopped it");
+        turn::stop(draft, id);
+        draft.entry(id, By::Customer, Kind::Stopped { client_id: client_id.to_owned() });
+        if let Some(conversation) = draft.edit(id) {
+            // Who stops an answer does not wait for it: nothing begins it again by itself.
+            conversation.unanswered = false;
+            conversation.wordless = false;
+        }
+        draft.stir(id);
     }
     draft.done(Author::Customer, client_id, id, last);
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::calls;
 use super::draft::Draft;
 use super::turn;
-use super::words::fill;
+use super::words::own_words;
 use crate::model::catalog::AWAY;
 use crate::model::conversation::{Conversation, Counters, Holder, Phase};
 use crate::model::customer::Timer;
@@ -77,8 +77,7 @@ pub fn missed(draft: &mut Draft<'_>, id: ConversationId) {
         return;
     }
     let values = words_values(draft, id);
-    let text = fill(&catalog, &playbook.handoff.away, &values).unwrap_or_else(|_| AWAY.text.to_owned());
-    let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+    let kind = own_words(&catalog, &playbook, &playbook.handoff.away, &AWAY, &values);
     draft.entry(id, By::Assistant, kind);
     let unanswered = draft.conversation(id).is_some_and(|c| c.unanswered);
     if let Some(conversation) = draft.edit(id) {

@@ -249,7 +249,7 @@ pub fn say_opening(draft: &mut Draft<'_>, id: ConversationId) {
         conversation.phase = Phase::Waiting;
         conversation.offered = choices.clone();
     }
-    let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
+    let kind = super::words::written(&playbook, text, choices);
     draft.entry(id, By::Assistant, kind);
 }
 
@@ -289,7 +289,7 @@ pub fn say_news(draft: &mut Draft<'_>, id: ConversationId, event: &Event, stage:
     let Some(further) = of_stage(&playbook, stage) else { return };
     let values = opening_values(draft, event, &[], &BTreeMap::new());
     if let Some(text) = first(&catalog, &further.say, &values) {
-        draft.entry(id, by, Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None });
+        draft.entry(id, by, super::words::written(&playbook, text, Vec::new()));
         draft.stir(id);
     }
 }

@@ -1,4 +1,4 @@
-//! What operators do: take over, write, hand back, settle, close.
+//! What operators do: take over, write, leave notes, hand back, settle, close.
 
 use super::calls;
 use super::closing;
@@ -81,6 +81,7 @@ pub fn said(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, clie
     }
     let kind = Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: Some(client_id.to_owned()),
@@ -92,6 +93,21 @@ pub fn said(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, clie
     }
     draft.stir(id);
     draft.done(author, client_id, id, seq);
+}
+
+/// Any operator leaves a note: it changes neither who holds the conversation nor what the customer sees.
+pub fn noted(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, client_id: &str, text: &str) {
+    let author = Author::Operator(&operator.id);
+    if draft.answered_before(author, client_id) {
+        return;
+    }
+    let Some(conversation) = running(draft, id) else { return };
+    let last = conversation.seq;
+    if !room::for_words(draft, id) {
+        return draft.refuse(None, Some(id), RefusalCode::Full);
+    }
+    draft.entry(id, By::Operator, Kind::Note { text: text.to_owned(), name: operator.name.clone() });
+    draft.done(author, client_id, id, last);
 }
 
 /// An operator ended the conversation; not one that somebody else holds.

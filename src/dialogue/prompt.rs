@@ -16,6 +16,9 @@ use crate::model::scope::{customer_value, event_value};
 /// The product's own part of every prompt.
 pub const ASSISTANT: &str = include_str!("../../prompts/assistant.md");
 
+/// What is added where a person asks for a draft.
+pub const SUGGESTION: &str = include_str!("../../prompts/suggestion.md");
+
 /// How much of the log a prompt carries, in bytes of text; the newest stays. What is known beside it takes at most half as
 /// much.
 pub const ROOM: usize = 48 * 1024;
@@ -31,6 +34,21 @@ const LATEST_EVENTS: usize = 3;
 /// # Errors
 /// Why the playbook's prompt cannot be filled.
 pub fn request(situation: &Situation<'_>, max_tokens: u32, room: usize) -> Result<Request, String> {
+    let system = instructions(situation)?;
+    Ok(Request { tools: tools(situation.catalog, situation.playbook), ..told_all(situation, system, max_tokens, room) })
+}
+
+/// What the model is asked where a person who answers wants a draft: the same knowledge and rules, and no tools.
+///
+/// # Errors
+/// Why the playbook's prompt cannot be filled.
+pub fn suggestion(situation: &Situation<'_>, max_tokens: u32, room: usize) -> Result<Request, String> {
+    let system = format!("{}\n\n{}", instructions(situation)?, SUGGESTION.trim());
+    Ok(told_all(situation, system, max_tokens, room))
+}
+
+/// The product's prompt and the playbook's.
+fn instructions(situation: &Situation<'_>) -> Result<String, String> {
     let mut system = ASSISTANT.trim().to_owned();
     if let Some(template) = &situation.playbook.talk.prompt {
         // The catalog's prompts print text as data, in quotes: nothing that was filled in can become an instruction.
@@ -38,10 +56,15 @@ pub fn request(situation: &Situation<'_>, max_tokens: u32, room: usize) -> Resul
         system.push_str("\n\n");
         system.push_str(&text);
     }
+    Ok(system)
+}
+
+/// What is known, and the log; without tools.
+fn told_all(situation: &Situation<'_>, system: String, max_tokens: u32, room: usize) -> Request {
     let (kept, missed) = trimmed(pieces(situation.log), room);
     let mut messages = vec![Message::User(data(situation, &missed, room / 2))];
     messages.extend(kept.into_iter().flat_map(|piece| piece.messages));
-    Ok(Request { system, messages, tools: tools(situation.catalog, situation.playbook), max_tokens })
+    Request { system, messages, tools: Vec::new(), max_tokens }
 }
 
 /// Names in a playbook's prompt: events, customer and facts, as in `open.say`.

@@ -7,7 +7,8 @@ use super::closing;
 use super::draft::Draft;
 use super::handoff;
 use super::room;
-use super::words::fill;
+use super::script::SCRIPT;
+use super::words::own_words;
 use crate::model::catalog::FALLBACK;
 use crate::model::conversation::{Holder, Phase, Turn};
 use crate::model::customer::Timer;
@@ -115,6 +116,15 @@ pub fn cancel(draft: &mut Draft<'_>, id: ConversationId) {
         && turn.generating
     {
         draft.out.cancelled.push(generate_key(id, turn.id, turn.step));
+    }
+}
+
+/// Ends the turn under way for a customer who sees that it goes on, and is told that it does not.
+pub fn stop(draft: &mut Draft<'_>, id: ConversationId) {
+    let Some(turn) = draft.conversation(id).and_then(|c| c.turn.as_ref()).map(|turn| turn.id) else { return };
+    cancel(draft, id);
+    if !draft.out.dropped.contains(&(id, turn)) {
+        draft.out.dropped.push((id, turn));
     }
 }
 
@@ -228,7 +238,10 @@ fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gener
     {
         conversation.offered.clone_from(&choices);
     }
-    let kind = Kind::Message { text, choices, choice: None, client_id: None, name: None };
+    // The script says what its author wrote; a model speaks whatever language it is spoken to in.
+    let scripted = generation.model == SCRIPT;
+    let locale = draft.playbook(id).filter(|_| scripted).and_then(|(_, playbook)| playbook.locale.clone());
+    let kind = Kind::Message { text, locale, choices, choice: None, client_id: None, name: None };
     draft.turn_entry(id, kind, of.turn, of.attempt);
     if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
         turn.half_told = false;
@@ -315,8 +328,7 @@ pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: 
     cancel(draft, id);
     if let Some((catalog, playbook)) = draft.playbook(id) {
         let values = super::handoff::words_values(draft, id);
-        let text = fill(&catalog, &playbook.fallback, &values).unwrap_or_else(|_| FALLBACK.text.to_owned());
-        let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+        let kind = own_words(&catalog, &playbook, &playbook.fallback, &FALLBACK, &values);
         draft.entry(id, By::Assistant, kind);
     }
     if let Some(conversation) = draft.edit(id) {

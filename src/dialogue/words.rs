@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::catalog::{Catalog, Template};
+use crate::model::catalog::{Catalog, Playbook, Sentence, Template};
+use crate::model::entry::Kind;
+use crate::model::input::Choice;
 
 /// Said where a call of the script failed and the playbook has no words for it.
 pub const FAILED: &str = "That did not work.";
@@ -70,6 +72,28 @@ impl std::io::Write for Said {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+/// A message in the playbook's own words, and so in its language.
+pub fn written(playbook: &Playbook, text: String, choices: Vec<Choice>) -> Kind {
+    Kind::Message { text, locale: playbook.locale.clone(), choices, choice: None, client_id: None, name: None }
+}
+
+/// A message in the playbook's words where it has some that can be filled, else in Beckon's own, which name no language.
+pub fn own_words(
+    catalog: &Catalog,
+    playbook: &Playbook,
+    template: &Template,
+    otherwise: &Sentence,
+    values: &Map<String, Value>,
+) -> Kind {
+    match fill(catalog, template, values) {
+        Ok(text) if template.name != otherwise.name => written(playbook, text, Vec::new()),
+        _ => {
+            let text = otherwise.text.to_owned();
+            Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None }
+        }
     }
 }
 

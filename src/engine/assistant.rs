@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::words::Words;
-use crate::dialogue::prompt::{ROOM, request};
+use crate::dialogue::prompt::{ROOM, request, suggestion};
 use crate::dialogue::reading;
 use crate::dialogue::script::{self, Situation};
 use crate::llm::{Completion, Llm, LlmError, Request};
@@ -122,7 +122,7 @@ impl Assistant {
             };
             *attempts += 1;
             let attempt = attempt_number(step.epoch, step.step, *attempts);
-            let answer = one_try(model, &asked, words, attempt, ends).await;
+            let answer = one_try(model, &asked, ends, |pieces| words.pass_on(attempt, pieces)).await;
             // What cannot be read is no answer, however well it arrived.
             let read = |completion| reading::read(&completion, model.llm.name()).map_err(LlmError::Broken);
             let problem = match answer.and_then(read) {
@@ -154,6 +154,36 @@ impl Assistant {
         None
     }
 
+    /// What a model would say next, for a person to change and send: no tool is called, nobody hears it, nothing is kept.
+    ///
+    /// # Errors
+    /// Why there is nothing, in a sentence for that person.
+    pub async fn suggest(&self, situation: &Situation<'_>, time: Duration) -> Result<String, String> {
+        if self.models.is_empty() {
+            return Err("No model is set up, so there is nobody to write a draft.".to_owned());
+        }
+        let ends = Instant::now() + time;
+        for model in self.models.iter().filter(|model| !model.is_resting()) {
+            let asked = suggestion(situation, model.max_tokens, ROOM)?;
+            let answer = one_try(model, &asked, ends, unheard).await;
+            let read = |completion| reading::read(&completion, model.llm.name()).map_err(LlmError::Broken);
+            match answer.and_then(read) {
+                Ok(generation) if !generation.text.is_empty() => {
+                    crate::telemetry::model_try(model.llm.name(), "answered");
+                    model.succeeded();
+                    return Ok(generation.text);
+                }
+                Ok(_) => crate::telemetry::model_try(model.llm.name(), "broken"),
+                Err(problem) => {
+                    crate::telemetry::model_try(model.llm.name(), ended(&problem));
+                    tracing::warn!(model.name = model.llm.name(), error = %problem, "a model wrote no draft");
+                    model.failed();
+                }
+            }
+        }
+        Err("No model wrote a draft just now.".to_owned())
+    }
+
     /// Streams the script's words like a model would.
     async fn speak(&self, text: &str, words: &Words, attempt: u64) {
         if text.is_empty() || self.script_pace.is_zero() {
@@ -175,12 +205,12 @@ impl Assistant {
     }
 }
 
-async fn one_try(
+/// Asks once; what comes in pieces goes to `pass_on`.
+async fn one_try<F: Future>(
     model: &Model,
     asked: &Request,
-    words: &Words,
-    attempt: u64,
     ends: Instant,
+    pass_on: impl FnOnce(mpsc::Receiver<String>) -> F,
 ) -> Result<Completion, LlmError> {
     let (sender, pieces) = mpsc::channel(64);
     let asking = async {
@@ -188,8 +218,13 @@ async fn one_try(
         drop(sender);
         answer.unwrap_or_else(|_| Err(LlmError::Away("it did not finish in time".to_owned())))
     };
-    let (completion, _) = tokio::join!(asking, words.pass_on(attempt, pieces));
+    let (completion, _) = tokio::join!(asking, pass_on(pieces));
     completion
+}
+
+/// Words on their way that are for nobody.
+async fn unheard(mut pieces: mpsc::Receiver<String>) {
+    while pieces.recv().await.is_some() {}
 }
 
 fn ended(problem: &LlmError) -> &'static str {

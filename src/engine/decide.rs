@@ -40,7 +40,7 @@ pub fn decide(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
 fn apply(draft: &mut Draft<'_>, input: &Input) {
     match &input.body {
         Body::Event(event) => event_came(draft, event, input.id()),
-        Body::Identify { traits } => learn(draft, traits, Trust::Server),
+        Body::Identify { traits, trust } => learn(draft, traits, *trust),
         Body::Said { conversation, playbook, client_id, text } => {
             let meant = match conversation {
                 Some(id) => customer_acts::Meant::Conversation(*id),
@@ -59,6 +59,10 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         Body::Rated { conversation, client_id, score, comment } => {
             customer_acts::rated(draft, *conversation, client_id, *score, comment.as_deref());
         }
+        Body::Helped { conversation, client_id, seq, helped } => {
+            customer_acts::helped(draft, *conversation, client_id, *seq, *helped);
+        }
+        Body::Stopped { conversation, client_id } => customer_acts::stopped(draft, *conversation, client_id),
         Body::Closed { conversation, client_id } => customer_acts::closed(draft, *conversation, client_id),
         Body::Claim { conversation, operator, n } => operator_acts::claim(draft, *conversation, operator, *n),
         Body::Release { conversation, operator, note } => {
@@ -66,6 +70,9 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         }
         Body::OperatorSaid { conversation, operator, client_id, text } => {
             operator_acts::said(draft, *conversation, operator, client_id, text);
+        }
+        Body::Noted { conversation, operator, client_id, text } => {
+            operator_acts::noted(draft, *conversation, operator, client_id, text);
         }
         Body::OperatorClosed { conversation, operator } => operator_acts::closed(draft, *conversation, operator),
         Body::Settle { conversation, call, operator, state } => {

@@ -16,7 +16,7 @@ use super::inbox::Inbox;
 use super::notify::{Notifier, NotifyError, wait_after};
 use super::outbox;
 use super::shelf::Shelf;
-use super::words::Words;
+use super::words::{Words, typing};
 use crate::adapter::outcome::{is_worth_again, retry_delays, together};
 use crate::adapter::returns::Amount;
 use crate::adapter::{Adapter, Request};
@@ -283,6 +283,7 @@ impl Job {
                 self.generate(&actor, of).await;
             }
             Effect::Call { actor, conversation, call, operation, catalog, args, write, at } => {
+                typing(&*self.store, &actor, conversation, Some(operation.clone())).await;
                 let asked = Asked { actor: &actor, operation: &operation, catalog: &catalog, args: &args, write, at };
                 if let Some(outcome) = self.call(&pending, asked).await {
                     self.result(&actor, Body::Called { conversation, call: CallId(call.0), outcome }).await;

@@ -13,4 +13,5 @@ pub mod owner;
 pub mod pause;
 pub mod projector;
 pub mod shelf;
+pub mod suggest;
 pub mod words;

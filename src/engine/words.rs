@@ -31,7 +31,7 @@ impl Words {
 
     /// Says that the assistant is at it.
     pub async fn typing(&self) {
-        self.publish(&Live::Typing { conversation: self.conversation, by: By::Assistant }).await;
+        typing(&*self.store, &self.actor, self.conversation, None).await;
     }
 
     /// Publishes pieces as deltas of this `try` until the sender is gone; answers whether there were any.
@@ -65,11 +65,20 @@ impl Words {
         }
     }
 
-    /// A hint that is lost is no harm: the entry says it all.
     async fn publish(&self, live: &Live) {
-        let payload = serde_json::to_vec(live).unwrap_or_default();
-        if let Err(problem) = self.store.publish(Channel::Actor(self.actor.clone()), payload).await {
-            tracing::debug!(error = %problem, "a hint was not published");
-        }
+        publish(&*self.store, &self.actor, live).await;
+    }
+}
+
+/// Says that the assistant is at it; `call` is the operation that it waits for.
+pub async fn typing(store: &dyn Store, actor: &ActorId, conversation: ConversationId, call: Option<String>) {
+    publish(store, actor, &Live::Typing { conversation, by: By::Assistant, call }).await;
+}
+
+/// A hint that is lost is no harm: the entry says it all.
+async fn publish(store: &dyn Store, actor: &ActorId, live: &Live) {
+    let payload = serde_json::to_vec(live).unwrap_or_default();
+    if let Err(problem) = store.publish(Channel::Actor(actor.clone()), payload).await {
+        tracing::debug!(error = %problem, "a hint was not published");
     }
 }

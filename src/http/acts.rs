@@ -24,7 +24,9 @@ use crate::model::input::{Body as Input, Settled};
 /// What a refusal is over HTTP.
 pub fn refusal(code: RefusalCode) -> ApiError {
     let status = match code {
-        RefusalCode::UnknownConversation | RefusalCode::UnknownPlaybook => StatusCode::NOT_FOUND,
+        RefusalCode::UnknownConversation | RefusalCode::UnknownMessage | RefusalCode::UnknownPlaybook => {
+            StatusCode::NOT_FOUND
+        }
         RefusalCode::Failed => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::NoConversation
         | RefusalCode::Closed

@@ -65,7 +65,11 @@ mod tests {
     fn a_bomb_is_never_unpacked() {
         let bomb = gzip(&vec![b' '; 64 << 20]);
         assert!(bomb.len() < 1 << 20);
-        assert_eq!(unpack(bomb, Some("gzip"), 1 << 20), Err(BadBody::TooLarge(1 << 20)));
+        // Its end is missing, and nobody comes so far as to see it.
+        let cut = bomb.split_at(bomb.len() - 8).0.to_vec();
+        for bomb in [bomb, cut] {
+            assert_eq!(unpack(bomb, Some("gzip"), 1 << 20), Err(BadBody::TooLarge(1 << 20)));
+        }
     }
 
     proptest! {

@@ -95,6 +95,8 @@ impl Catalogs {
 pub struct Playbook {
     /// Its name.
     pub name: String,
+    /// The language of its own words, as a BCP 47 tag; none: not told.
+    pub locale: Option<String>,
     /// What fires it; any of them.
     pub on: Vec<Trigger>,
     /// How often it may open for one customer.

@@ -129,6 +129,8 @@ pub enum Timer {
 pub enum RefusalCode {
     /// There is no such conversation for this customer.
     UnknownConversation,
+    /// There is no such message in the conversation.
+    UnknownMessage,
     /// Nobody answers who speaks first here.
     NoConversation,
     /// The conversation is closed.
@@ -156,6 +158,7 @@ impl RefusalCode {
     pub fn code(self) -> &'static str {
         match self {
             RefusalCode::UnknownConversation => "unknown_conversation",
+            RefusalCode::UnknownMessage => "unknown_message",
             RefusalCode::NoConversation => "no_conversation",
             RefusalCode::Closed => "closed",
             RefusalCode::ChoiceGone => "choice_gone",
@@ -173,6 +176,7 @@ impl RefusalCode {
     pub fn message(self) -> &'static str {
         match self {
             RefusalCode::UnknownConversation => "There is no such conversation.",
+            RefusalCode::UnknownMessage => "There is no such message in this conversation.",
             RefusalCode::NoConversation => "Nobody answers here until a conversation was opened.",
             RefusalCode::Closed => "This conversation is closed.",
             RefusalCode::ChoiceGone => "This choice is no longer on offer.",

@@ -127,10 +127,27 @@ pub enum Kind {
         /// The client's own id of the act.
         client_id: String,
     },
+    /// Inner: whether a message of the assistant helped, as the customer says.
+    Helped {
+        /// Which: its `seq`.
+        of: u32,
+        /// Yes or no.
+        helped: bool,
+        /// The client's own id of the act.
+        client_id: String,
+    },
+    /// Inner: the customer stopped the assistant.
+    Stopped {
+        /// The client's own id of the act.
+        client_id: String,
+    },
     /// Words.
     Message {
         /// Plain text.
         text: String,
+        /// The language of the words, where it is known: that of the playbook, which has written them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locale: Option<String>,
         /// What can be chosen in answer.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         choices: Vec<Choice>,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::event::Event;
+use super::event::{Event, Trust};
 use super::ids::{ActorId, CallId, ConversationId, EventId, Partition, Pos};
 use super::time::Ms;
 use super::topic::{Found, Heard, Told};
@@ -58,10 +58,13 @@ pub struct Envelope {
 pub enum Body {
     /// A fact from the business.
     Event(Box<Event>),
-    /// Traits from a verified token that differ from those known.
+    /// Traits that differ from those known.
     Identify {
-        /// What the token says.
+        /// What is said of the customer.
         traits: Map<String, Value>,
+        /// Who says it: a verified token, or the customer's own browser.
+        #[serde(default)]
+        trust: Trust,
     },
     /// The customer wrote.
     Said {
@@ -112,6 +115,24 @@ pub enum Body {
         /// Words to it.
         comment: Option<String>,
     },
+    /// The customer said whether a message of the assistant helped.
+    Helped {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// The client's own id of the act.
+        client_id: String,
+        /// Which message: its `seq`.
+        seq: u32,
+        /// Yes or no.
+        helped: bool,
+    },
+    /// The customer stopped the assistant.
+    Stopped {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// The client's own id of the act.
+        client_id: String,
+    },
     /// The customer ended the conversation.
     Closed {
         /// Which conversation.
@@ -144,6 +165,17 @@ pub enum Body {
         /// Who wrote.
         operator: Operator,
         /// The client's own id of the message.
+        client_id: String,
+        /// The words.
+        text: String,
+    },
+    /// An operator, whoever holds the conversation, left a note for colleagues and the assistant.
+    Noted {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// Who wrote it.
+        operator: Operator,
+        /// The form's own id of the note.
         client_id: String,
         /// The words.
         text: String,

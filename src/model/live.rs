@@ -45,6 +45,9 @@ pub enum Live {
         conversation: ConversationId,
         /// Who.
         by: By,
+        /// The operation that the assistant waits for, where it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
     },
     /// An operator has a conversation in view; for other operators only.
     Attends {

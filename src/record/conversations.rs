@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::page::{Cursor, MOST, Page, containing};
 use super::rows::{Cell, bind, number};
+use super::snoozed::asleep;
 use super::views::name_of;
 use super::{Record, RecordError};
 use crate::model::decision::{Summary, SummaryState};
@@ -44,6 +45,13 @@ pub enum View {
     NeedsPerson {
         /// The operator's id.
         operator: String,
+        /// The present: what is snoozed needs nobody until later.
+        now: Ms,
+    },
+    /// Those that need nobody until later.
+    Snoozed {
+        /// The present.
+        now: Ms,
     },
     /// Open, with the assistant.
     Assistant,
@@ -62,6 +70,8 @@ pub struct ViewCounts {
     pub assistant: Option<u32>,
     /// Not yet seen.
     pub waiting: Option<u32>,
+    /// Put off until later.
+    pub snoozed: Option<u32>,
     /// Ended.
     pub closed: Option<u32>,
     /// All.
@@ -151,12 +161,13 @@ impl Record {
     ///
     /// # Errors
     /// The record's.
-    pub async fn counts(&self, operator: &str) -> Result<ViewCounts, RecordError> {
-        let needs = View::NeedsPerson { operator: operator.to_owned() };
+    pub async fn counts(&self, operator: &str, now: Ms) -> Result<ViewCounts, RecordError> {
+        let needs = View::NeedsPerson { operator: operator.to_owned(), now };
         Ok(ViewCounts {
             needs_person: self.count(needs).await?,
             assistant: self.count(View::Assistant).await?,
             waiting: self.count(View::Waiting).await?,
+            snoozed: self.count(View::Snoozed { now }).await?,
             closed: self.count(View::Closed).await?,
             all: self.count(View::All).await?,
         })
@@ -227,14 +238,25 @@ impl Wanted {
     }
 }
 
+fn is_asleep(wanted: &mut Wanted, now: Ms) -> String {
+    let now = wanted.next(Cell::Int(i64::try_from(now.0).unwrap_or(i64::MAX)));
+    format!("exists (select 1 from snoozed s where s.conversation = c.id and {})", asleep(&now))
+}
+
 fn conditions(filter: &ConversationFilter) -> Wanted {
     let every = if filter.unlisted { "1 = 1" } else { "c.listed = 1" };
     let mut wanted = Wanted { parts: vec![every.to_owned()], cells: Vec::new() };
     match &filter.view {
         View::All => {}
-        View::NeedsPerson { operator } => {
+        View::NeedsPerson { operator, now } => {
             let me = wanted.next(Cell::Text(operator.clone()));
             wanted.parts.push(format!("(c.needs_since is not null or (c.operator = {me} and c.state <> 'closed'))"));
+            let asleep = is_asleep(&mut wanted, *now);
+            wanted.parts.push(format!("not {asleep}"));
+        }
+        View::Snoozed { now } => {
+            let asleep = is_asleep(&mut wanted, *now);
+            wanted.parts.push(asleep);
         }
         View::Assistant => wanted.parts.push("c.holder = 'assistant' and c.state = 'open'".to_owned()),
         View::Waiting => wanted.parts.push("c.state = 'waiting'".to_owned()),

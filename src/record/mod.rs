@@ -17,6 +17,7 @@ mod replies;
 mod rows;
 mod schema;
 mod sessions;
+mod snoozed;
 mod topics;
 mod views;
 
@@ -38,6 +39,7 @@ pub use page::{Cursor, NoCursor, Page};
 pub use recorded::{Named, Recorded};
 pub use replies::{SaveError, SavedReply};
 pub use sessions::{AuditRow, Session};
+pub use snoozed::Snoozed;
 pub use topics::WithTraits;
 
 /// How many password hashes may be computed at a time; each takes 19 MiB.

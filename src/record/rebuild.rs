@@ -23,6 +23,7 @@ pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> R
         "delete from goal where event in (select id from event where customer = $1) \
          or conversation in (select id from conversation where customer = $1)",
         "delete from entry where conversation in (select id from conversation where customer = $1)",
+        "delete from snoozed where conversation in (select id from conversation where customer = $1)",
         "delete from conversation where customer = $1",
         "delete from event where customer = $1",
         "delete from customer where id = $1",

@@ -336,6 +336,9 @@ fn conversation_of(body: &mut Body) -> Option<&mut ConversationId> {
         | Body::Confirmed { conversation, .. }
         | Body::Seen { conversation, .. }
         | Body::Rated { conversation, .. }
+        | Body::Helped { conversation, .. }
+        | Body::Stopped { conversation, .. }
+        | Body::Noted { conversation, .. }
         | Body::Closed { conversation, .. }
         | Body::Claim { conversation, .. }
         | Body::Release { conversation, .. }

@@ -125,6 +125,8 @@ fn entry_line(entry: &Entry) -> Option<String> {
         Kind::Outcome { outcome, value: None } => format!("outcome {}", word(outcome)),
         Kind::Outcome { outcome, value: Some(value) } => format!("outcome {}, value {value}", word(outcome)),
         Kind::Rated { score, .. } => format!("rated {score}"),
+        Kind::Helped { of, helped, .. } => format!("{} by {of}", if *helped { "helped" } else { "not helped" }),
+        Kind::Stopped { .. } => "stopped the assistant".to_owned(),
         Kind::Message { text, choices, .. } => {
             let labels: String = choices.iter().map(|choice| format!(" [{}]", choice.label)).collect();
             format!("{by}: {text}{labels}")

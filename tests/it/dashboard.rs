@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use beckon::clock::SystemClock;
+use beckon::engine::assistant::Assistant;
 use beckon::engine::inbox::Inbox;
 use beckon::engine::projector::Projector;
+use beckon::engine::shelf::Shelf;
+use beckon::engine::suggest::Suggester;
 use beckon::http::dashboard::{
     Checked, Dashboard, Front, Installation, Parts, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks, Settings,
     Sightings, routes,
@@ -148,6 +151,14 @@ impl Office {
             nearest: Arc::new(|kind: &str| kind.starts_with("checkout").then(|| "checkout.payment_failed".to_owned())),
             lag: Arc::new(|| Some(Millis::seconds(95))),
             playbooks: Arc::new(Two(std::sync::Mutex::default())),
+            suggester: Suggester::new(
+                store.clone(),
+                Shelf::new(
+                    store.clone(),
+                    Arc::new(|files| beckon::catalog::compile(files, None).map_err(|_| String::new())),
+                ),
+                Assistant::new(vec![(Arc::new(Ready), 500)], std::time::Duration::ZERO),
+            ),
             installation: Installation {
                 origins: vec!["https://shop.example".to_owned()],
                 anonymous: true,
@@ -325,7 +336,7 @@ pub fn entry(conversation: ConversationId, n: u32, seq: u32, by: By, kind: Kind)
 
 pub fn words(text: &str, name: Option<&str>) -> Kind {
     let name = name.map(str::to_owned);
-    Kind::Message { text: text.to_owned(), choices: Vec::new(), choice: None, client_id: None, name }
+    Kind::Message { text: text.to_owned(), locale: None, choices: Vec::new(), choice: None, client_id: None, name }
 }
 
 fn handoff(reason: &str) -> Kind {

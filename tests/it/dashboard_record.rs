@@ -2,15 +2,15 @@
 
 use beckon::model::conversation::Outcome;
 use beckon::model::decision::SummaryState;
-use beckon::model::entry::{HolderKind, OutcomeKind, Verdict};
+use beckon::model::entry::{By, HolderKind, OutcomeKind, Verdict};
 use beckon::model::ids::ActorId;
 use beckon::model::time::Ms;
-use beckon::record::{ConversationFilter, Cursor, EventFilter, FlowTalk, Line, LineId, SaveError};
+use beckon::record::{ConversationFilter, Cursor, EventFilter, FlowTalk, Line, LineId, SaveError, Snoozed, View};
 use serde_json::json;
 
 use super::record::{
-    PARTITION, VIEWS, a_day, beneath, conversation, dump, empty_line, event_id, event_line, judged, pos, record,
-    summary,
+    PARTITION, VIEWS, a_day, beneath, conversation, dump, empty_line, event_id, event_line, judged, message, pos,
+    record, summary,
 };
 
 /// The day of one customer, and what came after it.
@@ -146,6 +146,7 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "alter table conversation drop column outcome",
         "alter table conversation drop column handed",
         "drop table saved_reply",
+        "drop table snoozed",
         "drop index verdict_conversation",
         "update customer set search = lower(id) || substr(search, 10) where id like 'anon:%'",
         "delete from _sqlx_migrations where version = 2",
@@ -169,4 +170,51 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
     sorted(&mut after);
     assert_eq!(after, before);
     again.close().await;
+}
+
+#[tokio::test]
+async fn what_is_put_off_needs_nobody_until_then_or_until_something_happens() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    let at = |n: u64| Ms(pos(n).ms);
+    let happens = async |n: u64, queued: u64, said: &[u32]| {
+        let mut line = event_line(n, "42", "page.viewed");
+        let mut row = summary(1, "42", SummaryState::Open, HolderKind::Queue, n);
+        row.queued_at = Some(at(queued));
+        line.line.conversations = vec![row];
+        line.line.entries = said.iter().map(|n| message(conversation(1), *n, By::Customer, "Hello?")).collect();
+        record.archive(PARTITION, vec![line]).await.unwrap();
+    };
+    let listed = async |now: u64| {
+        let mut found = [false; 2];
+        let views = [View::NeedsPerson { operator: "op".to_owned(), now: at(now) }, View::Snoozed { now: at(now) }];
+        for (found, view) in found.iter_mut().zip(views) {
+            let filter = ConversationFilter { view, ..ConversationFilter::default() };
+            *found = !record.conversations(&filter, None, 50).await.unwrap().items.is_empty();
+        }
+        let counts = record.counts("op", at(now)).await.unwrap();
+        assert_eq!([counts.needs_person, counts.snoozed], found.map(|is| Some(u32::from(is))));
+        assert_eq!(record.snoozed(conversation(1), at(now)).await.unwrap().is_some(), found[1]);
+        found
+    };
+    let put_off = async |until: u64, now: u64| {
+        let snoozed = Snoozed { until: at(until), by: "Rui".to_owned(), at: at(now) };
+        record.snooze(conversation(1), Some(&snoozed)).await.unwrap();
+    };
+    happens(2, 2, &[]).await;
+    assert_eq!(listed(9).await, [true, false]);
+    put_off(100, 10).await;
+    assert_eq!(listed(99).await, [false, true]);
+    assert_eq!(listed(100).await, [true, false], "its time is over");
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(listed(99).await, [false, true], "a rebuild forgets nothing that was written directly");
+    happens(3, 2, &[20]).await;
+    assert_eq!(listed(99).await, [true, false], "the customer wrote");
+    put_off(100, 30).await;
+    assert_eq!(listed(99).await, [false, true]);
+    happens(4, 40, &[]).await;
+    assert_eq!(listed(99).await, [true, false], "a person was asked for anew");
+    put_off(100, 50).await;
+    record.snooze(conversation(1), None).await.unwrap();
+    assert_eq!(listed(99).await, [true, false], "somebody woke it");
 }

@@ -14,10 +14,10 @@ use beckon::model::catalog::{Catalog, Catalogs, Playbook};
 use beckon::model::conversation::Phase;
 use beckon::model::customer::State;
 use beckon::model::decision::{Decision, Effect};
-use beckon::model::entry::{By, Entry, Kind};
+use beckon::model::entry::{By, CallState, Entry, Kind, StepCall};
 use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, CallId, ConversationId, EntryId, EventId, Partition, Pos};
-use beckon::model::input::{Body, Generation, InForce, Input, Proposal, To};
+use beckon::model::input::{Body, Choice, Generation, InForce, Input, Proposal, To};
 use beckon::model::time::Ms;
 use regex::Regex;
 use serde_json::{Map, Value, json};
@@ -97,6 +97,7 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     };
     let message = |text: &str| Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,
@@ -109,6 +110,19 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     kinds.extend(facts);
     kinds.push((By::Assistant, message(attack)));
     kinds.push((By::Customer, message(attack)));
+    let choice = Choice { label: attack.to_owned(), value: attack.to_owned() };
+    let (text, choices) = (attack.to_owned(), vec![choice]);
+    kinds.push((
+        By::Assistant,
+        Kind::Message { text, choices, choice: None, client_id: None, name: None, locale: None },
+    ));
+    let (call_id, name, args) = (CallId(7), "shop.get_order".to_owned(), Map::new());
+    let proposal = Proposal { operation: name.clone(), args: args.clone(), bind: None, model_id: None, problem: None };
+    let calls = vec![StepCall { call_id, proposal }];
+    let (step, model, tokens, state) = (1, String::new(), 0, CallState::Done);
+    kinds.push((By::Assistant, Kind::Step { step, model, tokens, calls, script_step: None, problem: None }));
+    let result = json!({ attack: [attack] });
+    kinds.push((By::System, Kind::Call { call_id, name, state, bind: None, args, result, problem: None }));
     kinds.push((By::System, event("event")));
     kinds.push((By::Operator, Kind::Note { text: attack.to_owned(), name: attack.to_owned() }));
     let entry = |(at, (by, kind)): (usize, (By, Kind))| {
@@ -136,7 +150,7 @@ fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest
     // So much was said since that the log has no room for what happened.
     for n in 0..40 {
         let text = format!("said-{n:03} {}", "y".repeat(4_000));
-        let kind = Kind::Message { text, choices: Vec::new(), choice: None, client_id: None, name: None };
+        let kind = Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None };
         log.push(Entry { n: 600 + n, kind, by: By::Customer, ..pattern.clone() });
     }
     let (actor, traits) = (ActorId::user("42"), known["customer"]["traits"].as_object().unwrap());
@@ -184,7 +198,7 @@ fn b14_whatever_a_prompt_prints_an_attack_in_it_stays_data() {
             assert!(!words.contains(MARK), "{place}: {words}");
             let clean = request_lines(&catalog, playbook);
             assert_eq!(request.system.lines().count(), clean, "{place}: a line was added:\n{}", request.system);
-            let (mut opened, mut closed) = (0, 0);
+            let (mut opened, mut closed, mut results) = (0, 0, 0);
             for message in &request.messages {
                 match message {
                     Message::System(text) => assert!(!text.contains(MARK), "{place}: {text}"),
@@ -193,9 +207,13 @@ fn b14_whatever_a_prompt_prints_an_attack_in_it_stays_data() {
                         closed += text.matches("</data>").count();
                     }
                     Message::Assistant(text, _) => assert!(!text.contains(['<', '>']), "{place}: {text}"),
-                    Message::Tool { .. } => panic!("{place}: nothing was called"),
+                    Message::Tool { content, .. } => {
+                        assert!(!content.contains(['<', '>']) && content.lines().count() == 1, "{place}: {content}");
+                        results += 1;
+                    }
                 }
             }
+            assert_eq!(results, 1, "{place}");
             assert_eq!(opened, closed * 2, "{place}: every mark is ours: {:#?}", request.messages);
             let names: Vec<String> = request.tools.iter().map(|tool| tool.name.replacen("__", ".", 1)).collect();
             let mut expected = playbook.talk.tools.clone();

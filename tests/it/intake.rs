@@ -8,7 +8,7 @@ use beckon::ingest::cloudevents::{self, Mode};
 use beckon::ingest::segment::{self, Call};
 use beckon::ingest::{Headers, Item, Received};
 use beckon::model::event::Trust;
-use beckon::model::ids::MAX_ID;
+use beckon::model::ids::{ActorId, MAX_ID};
 use beckon::model::time::Ms;
 use beckon::secret::Secret;
 use proptest::prelude::*;
@@ -152,6 +152,32 @@ async fn in_a_batch_each_item_has_its_own_result() {
 }
 
 #[tokio::test]
+async fn what_makes_a_duplicate_is_source_id_and_customer_together() {
+    let door = Door::open(Setup::default()).await;
+    // In the same partition, so that nothing else tells them apart.
+    let partition = |customer: &str| ActorId::user(customer).partition(door.store.partitions());
+    let neighbour = (0..).map(|n| format!("n{n}")).find(|name| partition(name) == partition("42")).unwrap();
+    let about = |source: &str, id: &str, customer: &str| {
+        let mut event = event(id);
+        (event["source"], event["subject"]) = (json!(source), json!(customer));
+        event
+    };
+    let first = about("shop", "e-1", "42");
+    let others = [about("till", "e-1", "42"), about("shop", "e-2", "42"), about("shop", "e-1", &neighbour)];
+    // The same letters in a row, cut at another place.
+    let shifted = about("shope", "-1", "42");
+    let all: Vec<Value> = [first.clone(), shifted].into_iter().chain(others).collect();
+    let (_, answer) = door.cloud_events(Value::from(all).to_string(), true).await;
+    let results = answer["results"].as_array().unwrap();
+    assert!(results.iter().all(|result| result["status"] == "accepted"), "{answer}");
+    let mut again = first;
+    again["data"]["order_id"] = json!("another");
+    let (_, answer) = door.cloud_events(Value::from(vec![again]).to_string(), true).await;
+    assert_eq!(answer["results"][0]["status"], "duplicate", "whatever else it says");
+    assert_eq!(answer["results"][0]["event"], results[0]["event"]);
+}
+
+#[tokio::test]
 async fn times_expiry_and_data_are_read_as_the_specification_says() {
     let now = Ms::parse_rfc3339("2026-11-23T12:00:00Z").unwrap();
     let door = Door::open(Setup { now: Some(now), ..Setup::default() }).await;
@@ -277,13 +303,18 @@ async fn a_body_that_does_not_arrive_is_given_up() {
     let limits = Limits { arrival: std::time::Duration::from_millis(200), ..Setup::default().limits };
     let door = Door::open(Setup { limits, ..Setup::default() }).await;
     let address = door.url.trim_start_matches("http://").to_owned();
-    let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
-    let head = "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k-backend\r\n\
-                content-type: application/cloudevents+json\r\ncontent-length: 100\r\n\r\n{";
-    socket.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 12];
-    socket.read_exact(&mut answer).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 408");
+    for (route, kind) in [("events", "application/cloudevents+json"), ("conversations", "application/json")] {
+        let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let head = format!(
+            "POST /v1/{route} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k-backend\r\n\
+             content-type: {kind}\r\ncontent-length: 100\r\n\r\n{{"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 12];
+        let answered = tokio::time::timeout(std::time::Duration::from_secs(10), socket.read_exact(&mut answer)).await;
+        answered.expect(route).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 408", "{route}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -291,7 +322,7 @@ async fn requests_whose_headers_stall_are_given_up_and_hold_up_nobody() {
     let server = Whole::start_within(&[], std::time::Duration::from_millis(300)).await;
     let address = server.url.trim_start_matches("http://").to_owned();
     let mut idle = Vec::new();
-    for head in ["POST /v1/events HT", "GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: "].iter().cycle().take(300) {
+    for head in ["", "POST /v1/events HT", "GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: "].iter().cycle().take(300) {
         let mut socket = tokio::net::TcpStream::connect(&address).await.unwrap();
         socket.write_all(head.as_bytes()).await.unwrap();
         idle.push(socket);
@@ -416,6 +447,8 @@ async fn every_answer_has_a_number_and_safe_headers() {
         assert_eq!(response.headers()["x-request-id"], "abc-1");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
         assert_eq!(response.headers()["cache-control"], "no-store");
+        let policy = &response.headers()["content-security-policy"];
+        assert_eq!(policy, "default-src 'none'; frame-ancestors 'none'");
         if status >= 400 {
             assert_eq!(response.headers()["content-type"], "application/problem+json", "{path}");
         }

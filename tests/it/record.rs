@@ -135,6 +135,7 @@ pub fn message(conversation: ConversationId, n: u32, by: By, text: &str) -> Logg
     let id = EntryId(ConversationId { k: n + 10, ..conversation });
     let kind = Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,
@@ -300,17 +301,20 @@ async fn the_inbox_lists_who_needs_a_person_longest_first() {
         let page = record.conversations(&filter, cursor, limit).await.unwrap();
         (page.items.iter().map(|row| row.summary.id.pos.ms - pos(0).ms).collect::<Vec<_>>(), page.cursor)
     };
-    let needs = View::NeedsPerson { operator: "op-me".to_owned() };
+    let needs = View::NeedsPerson { operator: "op-me".to_owned(), now: Ms(pos(9).ms) };
     assert_eq!(list(needs.clone(), None, 50).await.0, [2, 1, 3, 4]);
     let (first, cursor) = list(needs.clone(), None, 3).await;
     let (rest, end) = list(needs, cursor.as_ref(), 3).await;
     assert_eq!((first, rest, end), (vec![2, 1, 3], vec![4], None));
-    assert_eq!(list(View::NeedsPerson { operator: "op-other".to_owned() }, None, 50).await.0, [2, 1, 3]);
+    assert_eq!(
+        list(View::NeedsPerson { operator: "op-other".to_owned(), now: Ms(pos(9).ms) }, None, 50).await.0,
+        [2, 1, 3]
+    );
     assert_eq!(list(View::Assistant, None, 50).await.0, [1]);
     assert_eq!(list(View::Waiting, None, 50).await.0, [6]);
     assert_eq!(list(View::Closed, None, 50).await.0, [3]);
     assert_eq!(list(View::All, None, 50).await.0, [6, 4, 3, 2, 1]);
-    let counts = record.counts("op-me").await.unwrap();
+    let counts = record.counts("op-me", Ms(pos(9).ms)).await.unwrap();
     assert_eq!((counts.needs_person, counts.assistant, counts.all), (Some(4), Some(1), Some(5)));
 }
 

@@ -216,3 +216,68 @@ fn no_word_of_the_examples_stands_in_the_code() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Code spans of a table's cell.
+fn spans(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// The places where a module may be, from its path within `tests/it` or `src`.
+fn homes(module: &str) -> Vec<String> {
+    let module = module.trim_end_matches("::tests").replace("::", "/");
+    ["tests/it", "src"].iter().flat_map(|at| [format!("{at}/{module}.rs"), format!("{at}/{module}/mod.rs")]).collect()
+}
+
+/// Every place and test that `docs/promises.md` names is there: a table that names nothing holds nothing.
+#[test]
+fn what_holds_each_promise_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
+    let page = read("docs/promises.md").unwrap();
+    let (mut wrong, mut rows, mut promise) = (Vec::new(), BTreeMap::<u32, usize>::new(), 0);
+    for line in page.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            promise = heading.split('.').next().unwrap().parse().unwrap_or(0);
+        }
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        if promise == 0 || !line.starts_with("| ") || line.starts_with("| what ") || line.starts_with("| --- ") {
+            continue;
+        }
+        let [_, places, tests] = cells[..] else {
+            wrong.push(format!("three cells: {line}"));
+            continue;
+        };
+        let (places, tests) = (spans(places), spans(tests));
+        if places.is_empty() || tests.is_empty() {
+            wrong.push(format!("a place and a test: {line}"));
+        }
+        *rows.entry(promise).or_default() += 1;
+        for place in places {
+            let (path, item) = place.split_once("::").unwrap_or((place, ""));
+            let Some(text) = read(&format!("src/{path}")) else {
+                wrong.push(format!("no file src/{path}"));
+                continue;
+            };
+            let item = item.rsplit("::").next().unwrap();
+            let defines = |word: &str| {
+                text.match_indices(&format!("{word} {item}")).any(|(at, found)| {
+                    !text[at + found.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '_')
+                })
+            };
+            if !item.is_empty() && !["fn", "struct", "enum", "const", "static"].iter().any(|word| defines(word)) {
+                wrong.push(format!("no `{item}` in src/{path}"));
+            }
+        }
+        for test in tests {
+            let (module, name) = test.rsplit_once("::").unwrap_or(("", test));
+            let found =
+                homes(module).iter().filter_map(|home| read(home)).any(|text| text.contains(&format!("fn {name}(")));
+            if !found {
+                wrong.push(format!("no test `{test}`"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let promises: Vec<u32> = rows.keys().copied().collect();
+    assert_eq!(promises, [1, 2, 3, 4, 7, 8, 9, 10, 11], "{rows:?}");
+}

@@ -1,10 +1,12 @@
-// Pictures of every state of the widget, for people to look at: `npm run gallery [folder]`.
+// Pictures of every state of the widget, for people to look at: `npm run gallery [folder]`; with `--docs` small ones for the
+// documents.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { closeBrowser, scene, type Scene } from "../test/browser";
 
-const folder = process.argv[2] ?? "gallery/.out";
+const forDocs = process.argv[2] === "--docs";
+const folder = forDocs ? "../docs/pictures/all/widget" : (process.argv[2] ?? "gallery/.out");
 mkdirSync(folder, { recursive: true });
 
 const say: Record<string, { opening: string; choices: string[]; more: string; html: string; mine: string; person: string; summary: string; why: string }> = {
@@ -29,6 +31,11 @@ const say: Record<string, { opening: string; choices: string[]; more: string; ht
     why: "لأن عملية الدفع لهذا الطلب فشلت.",
   },
 };
+
+const take = (on: Scene, name: string) =>
+  forDocs
+    ? on.page.screenshot({ path: join(folder, `${name}.webp`) as `${string}.webp`, type: "webp", quality: 75 })
+    : on.page.screenshot({ path: join(folder, `${name}.png`) as `${string}.png` });
 
 type Step = [name: string, act: (on: Scene, words: (typeof say)[string]) => Promise<void>];
 
@@ -59,6 +66,15 @@ const steps: Step[] = [
     on.chat.append("c1", { by: "customer", kind: "confirmed", call_id: "k1", approve: true });
     for (const [index, text] of w.person.split(" ").slice(0, 4).entries()) on.chat.send({ type: "delta", conversation_id: "c1", turn_id: "t", try: 1, index, text: `${text} ` });
     await on.$(".streaming");
+  }],
+  ["4b-lookup", async (on) => {
+    on.chat.send({ type: "dropped", conversation_id: "c1", turn_id: "t" });
+    on.chat.send({ type: "typing", conversation_id: "c1", by: "assistant", call: "shop.find_courier" });
+    await on.$(".stop");
+  }],
+  ["4c-helped", async (on, w) => {
+    on.chat.append("c1", { by: "assistant", kind: "message", text: w.more, turn_id: "t", try: 1 });
+    await on.click(".helped .thumb");
   }],
   ["5-offline", async (on, w) => {
     on.chat.refuse = () => [4503, "60"];
@@ -113,14 +129,14 @@ async function shoot(name: string, locale: string, theme: string, width: number,
   if (!only) {
     await on.click(".launcher");
     await idle(on);
-    await on.page.screenshot({ path: join(folder, `${name}-0-empty.png`) as `${string}.png` });
+    await take(on, `${name}-0-empty`);
     await on.page.keyboard.press("Escape");
     await on.gone(".panel");
   }
   for (const [step, act] of steps) {
     await act(on, words as NonNullable<typeof words>);
     await idle(on);
-    if (!only || only.includes(step)) await on.page.screenshot({ path: join(folder, `${name}-${step}.png`) as `${string}.png` });
+    if (!only || only.includes(step)) await take(on, `${name}-${step}`);
   }
   await on.close();
 }
@@ -128,6 +144,6 @@ async function shoot(name: string, locale: string, theme: string, width: number,
 await shoot("light", "en", "light", 470, 720);
 await shoot("dark", "en", "dark", 470, 720);
 await shoot("rtl", "ar", "light", 470, 720);
-await shoot("rtl-dark", "ar", "dark", 470, 720, ["1-bubble", "3-talk", "9-rating"]);
+await shoot("rtl-dark", "ar", "dark", 470, 720);
 await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "9-rating"]);
 await closeBrowser();

@@ -72,6 +72,24 @@ export type ClientFrame =
       type: "rate";
     }
   | {
+      /** The client's own id of the act. */
+      client_id: string;
+      /** In which conversation. */
+      conversation_id: string;
+      /** Yes or no. */
+      helped: boolean;
+      /** Which message. */
+      seq: number;
+      type: "helped";
+    }
+  | {
+      /** The client's own id of the act. */
+      client_id: string;
+      /** In which conversation. */
+      conversation_id: string;
+      type: "stop";
+    }
+  | {
       /** The client's own id: the event's. */
       client_id: string;
       /** The event's type. */
@@ -131,6 +149,8 @@ export type Hello = {
   anonymous_id?: string;
   /** Where it stands in each conversation that it has, by the conversation's id. */
   resume: Record<string, Stand>;
+  /** The browser's IANA time zone, for quiet hours. */
+  timezone?: string;
   /** A signed token. */
   token?: string;
 };
@@ -150,6 +170,8 @@ export type Kind =
       /** The same formatted and clean; there only where the words have markup. */
       html?: string;
       kind: "message";
+      /** The language of the words, as a BCP 47 tag, where it is known. */
+      locale?: string;
       /** Who wrote, where an operator did. */
       name?: string;
       /** Plain text. */
@@ -246,6 +268,8 @@ export type ServerFrame =
   | {
       /** Who. */
       by: By;
+      /** The operation that the assistant waits for, where it does. */
+      call?: string;
       /** The conversation. */
       conversation_id: string;
       type: "typing";

@@ -167,8 +167,12 @@ export class Widget implements Calls {
       element.show(view);
       document.body.append(element);
       this.#listen();
-      view.session.connection.start();
-      setTimeout(() => view.session.restore(this.#parts));
+      // In a task of its own, as all that can be: each is short, however slow the machine.
+      setTimeout(() => {
+        if (this.#view !== view) return;
+        view.session.connection.start();
+        view.session.restore(this.#parts);
+      });
       this.#ready();
       this.#emit("ready");
     });

@@ -18,9 +18,8 @@ export type Applied = "added" | "known" | "hole" | "conflict";
 export interface Offer {
   seq: number;
   choices: Choice[];
+  locale: string | undefined;
 }
-
-export type Settlement = "asked" | "approved" | "declined" | "lapsed";
 
 export class Conversation {
   readonly id: string;
@@ -32,7 +31,8 @@ export class Conversation {
   why = "";
   entries: Entry[] = [];
   readonly streams = new Streams();
-  typing: { by: string; until: number } | null = null;
+  /** `call` is the operation that the assistant waits for. */
+  typing: { by: string; until: number; call: string | undefined } | null = null;
 
   constructor(id: string) {
     this.id = id;
@@ -103,19 +103,9 @@ export class Conversation {
       if (entry.kind !== "message") continue;
       if (entry.choice !== undefined && entry.choice !== null) return null;
       const choices = choicesOf(entry);
-      if (choices.length) return { seq: entry.seq, choices };
+      if (choices.length) return { seq: entry.seq, choices, locale: entry.locale };
     }
     return null;
-  }
-
-  /** What became of a question that the customer was asked. */
-  settlement(call: string | undefined): Settlement {
-    for (const entry of this.entries) {
-      if (entry.call_id !== call) continue;
-      if (entry.kind === "confirmed") return entry.approve ? "approved" : "declined";
-      if (entry.kind === "call") return "lapsed";
-    }
-    return this.phase === "closed" ? "lapsed" : "asked";
   }
 
   get outcome(): string {

@@ -147,16 +147,6 @@ export class Outbox {
     return item;
   }
 
-  /** Makes a failed item new: the refusal of its old id would only be repeated. */
-  again(client: string, fresh: string, elsewhere: boolean): void {
-    const item = this.find(client);
-    if (item?.state !== "failed") return;
-    item.frame = { ...item.frame, client_id: fresh };
-    if (elsewhere && item.frame.type === "say") delete item.frame.conversation_id;
-    Object.assign(item, { state: "waiting", code: "", notBefore: 0 });
-    this.#save();
-  }
-
   find(client: string): Item | undefined {
     return this.#items.find((item) => item.frame.client_id === client);
   }

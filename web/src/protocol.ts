@@ -80,7 +80,7 @@ export type ServerFrame =
   | ({ type: "entry"; conversation_id: string } & Entry)
   | Delta
   | { type: "dropped"; conversation_id: string; turn_id: string }
-  | { type: "typing"; conversation_id: string; by: By }
+  | { type: "typing"; conversation_id: string; by: By; call?: string }
   | { type: "ack"; client_id: string; conversation_id?: string; seq?: number }
   | { type: "reset"; conversation_id: string }
   | { type: "moved"; customer: string }
@@ -91,6 +91,8 @@ export interface Hello {
   type: "hello";
   token?: string;
   anonymous_id?: string;
+  /** IANA, for quiet hours. */
+  timezone?: string;
   resume: Record<string, Cursor>;
 }
 
@@ -100,6 +102,8 @@ export type Answerable =
   | { type: "choose"; client_id: string; conversation_id: string; choice: unknown }
   | { type: "confirm"; client_id: string; conversation_id: string; call_id: string; approve: boolean }
   | { type: "rate"; client_id: string; conversation_id: string; score: number; comment?: string }
+  | { type: "helped"; client_id: string; conversation_id: string; seq: number; helped: boolean }
+  | { type: "stop"; client_id: string; conversation_id: string }
   | { type: "close"; client_id: string; conversation_id: string }
   | { type: "track"; client_id: string; conversation_id?: never; event: string; properties: unknown };
 

@@ -40,6 +40,7 @@ export interface News {
   seen?: [conversation: string, seq: number];
   /** Bubbles that were dealt with. */
   met?: string[];
+  /** A mark of `Ratings`: what was rated, or whether a message helped. */
   rated?: string;
   reset?: true;
 }
@@ -47,6 +48,8 @@ export interface News {
 const TYPING_EVERY_MS = 3_000;
 /** An operator's typing lapses soon; the assistant's turn may take its 20 s. */
 const TYPING_LASTS_MS = { operator: 6_000, assistant: 25_000 };
+
+const next = () => new Promise((go) => setTimeout(go));
 
 export class Session {
   readonly conversations = new Map<string, Conversation>();
@@ -168,19 +171,6 @@ export class Session {
     return conversation.unread(this.seenIn(conversation));
   }
 
-  retry(client: string): void {
-    const item = this.outbox.find(client);
-    if (!item) return;
-    this.outbox.again(client, clientId(), item.code === "closed");
-    this.#pump();
-    this.#watcher.changed();
-  }
-
-  discard(client: string): void {
-    this.outbox.remove(client);
-    this.#watcher.changed();
-  }
-
   /** Sends what is answered, as soon as that can be; false where too much waits already. */
   post(frame: Answerable, label = ""): boolean {
     const fits = this.outbox.add(frame, label, Date.now());
@@ -205,7 +195,11 @@ export class Session {
     if (token === null) return null;
     const anonymous = this.identity.anonymous;
     const who = token !== undefined ? { token } : anonymous !== undefined ? { anonymous_id: anonymous } : {};
-    return { type: "hello" as const, ...who, resume: this.#resume() };
+    // The first use of `Intl`, which plurals need too, costs a page ten milliseconds: it gets a task of its own.
+    await next();
+    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    await next();
+    return { type: "hello" as const, ...who, timezone, resume: this.#resume() };
   }
 
   #resume(): Record<string, Cursor> {
@@ -264,7 +258,7 @@ export class Session {
     } else if (frame.type === "reset") conversation.reset();
     else if (frame.by !== "customer") {
       const lasts = frame.by === "operator" ? TYPING_LASTS_MS.operator : TYPING_LASTS_MS.assistant;
-      conversation.typing = { by: frame.by, until: Date.now() + lasts };
+      conversation.typing = { by: frame.by, until: Date.now() + lasts, call: frame.call };
       clearTimeout(this.#lapse);
       this.#lapse = setTimeout(() => this.#watcher.changed(), lasts + 20);
     }

@@ -46,7 +46,7 @@ async function listed(page, customer) {
   await shows(page, "a.row", customer.name);
 }
 
-test("every page is in order, light and dark, at three widths", { timeout: 300_000 }, async () => {
+test("every page is in order, light and dark, from both directions, at three widths", { timeout: 300_000 }, async () => {
   const busy = await Office.open();
   try {
     const { pages, rui } = await fill(busy, browser, complaints);
@@ -58,6 +58,11 @@ test("every page is in order, light and dark, at three widths", { timeout: 300_0
           await page.goto(`${busy.address}/operator/${path}`);
           await accessible(page, `${name}, ${width} px, ${theme}`);
           await fits(page, `${name}, ${width} px, ${theme}`);
+          if (theme === "dark") continue;
+          // From right to left nothing is lost either.
+          await page.evaluate(() => (document.documentElement.dir = "rtl"));
+          await accessible(page, `${name}, ${width} px, from the right`);
+          await fits(page, `${name}, ${width} px, from the right`);
         }
       }
       await page.goto(`${busy.address}/operator/${pages.conversation}`);

@@ -1,13 +1,14 @@
-// Opens every page and state in a busy office and takes its picture, light and dark, at three widths: for people to look
-// at. Complaints of axe and of the browser go to standard error.
+// Opens every page and state in a busy office and takes its picture, light and dark, from both directions, at three widths:
+// for people to look at. Complaints of axe and of the browser go to standard error.
 //
 //   node web/test-dashboard/look.mjs FOLDER [PART OF A NAME]
-//   node web/test-dashboard/look.mjs --docs     only those that the documents show, to where they lie
+//   node web/test-dashboard/look.mjs --docs     those that the documents show, and all of them small beside
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { newPage, shows, startBrowser } from "../test-demo/stage.mjs";
+import { Model } from "./model.mjs";
 import { ADA, Office, accessible, fits } from "./office.mjs";
 import { fill } from "./busy.mjs";
 
@@ -15,9 +16,14 @@ const forDocs = process.argv[2] === "--docs";
 const folder = forDocs ? fileURLToPath(new URL("../../docs/pictures/dashboard", import.meta.url)) : (process.argv[2] ?? "pictures");
 /** What the documents show. */
 const SHOWN = ["story-1440-light", "story-1440-dark", "held-320-light", "inbox-320-dark", "flow-1440-light", "flow-1440-dark", "customer-1440-light", "events-1440-light", "playbook-1440-light", "setup-1440-light", "palette-1440-light"];
-const wanted = (name) => (forDocs ? SHOWN.includes(name) : name.includes(process.argv[3] ?? ""));
-mkdirSync(folder, { recursive: true });
-const office = await Office.open();
+const wanted = (name) => forDocs || name.includes(process.argv[3] ?? "");
+const all = fileURLToPath(new URL("../../docs/pictures/all/dashboard", import.meta.url));
+mkdirSync(forDocs ? all : folder, { recursive: true });
+const model = await Model.start();
+// Until the office is busy the scripts speak.
+model.fails = true;
+model.words = "Your bank asked for one more step. I have sent you a new link; it is good for an hour.";
+const office = await Office.open({ more: model.toml });
 const browser = await startBrowser();
 const complaints = [];
 
@@ -40,6 +46,21 @@ const states = {
   }],
   keys: ["inbox", async (page) => await page.keyboard.press("?")],
   menu: ["held", async (page) => await page.click("#hand summary")],
+  snooze: ["conversation", async (page) => await page.click("#hand details summary")],
+  note: ["conversation", async (page) => {
+    await page.keyboard.press("n");
+    await page.waitForFunction(() => document.activeElement?.id === "team-note", { polling: 50 });
+    await page.$eval("#team-note", (field) => { field.value = ""; });
+    await page.keyboard.type("She called this morning, too.");
+  }],
+  draft: ["held", async (page) => {
+    // A model that failed rests for some seconds.
+    const written = () => page.$eval("#text", (field) => field.value !== "");
+    while (!(await written())) {
+      await page.click("#suggest");
+      await page.waitForFunction(() => !document.querySelector("#suggest[aria-disabled]"), { polling: 50 });
+    }
+  }],
   drawer: ["conversation", async (page) => {
     if (page.viewport().width > 1180) return false;
     await page.click(".top .drawer");
@@ -48,6 +69,12 @@ const states = {
   reply: ["replies", async (page) => await page.click(".replies summary")],
   away: ["conversation", async (page) => await page.$eval("#away", (notice) => { notice.hidden = false; })],
 };
+
+async function take(page, name) {
+  if (!forDocs) await page.screenshot({ path: join(folder, `${name}.png`) });
+  else if (!name.includes("-768-")) await page.screenshot({ path: join(all, `${name}.webp`), type: "webp", quality: 70 });
+  if (forDocs && SHOWN.includes(name)) await page.screenshot({ path: join(folder, `${name}.png`) });
+}
 
 async function judge(page, name) {
   for (const check of [accessible, fits]) {
@@ -61,6 +88,7 @@ async function judge(page, name) {
 
 try {
   const { pages } = await fill(office, browser, complaints);
+  model.fails = false;
   for (const width of [1440, 768, 320]) {
     const page = await office.operator(browser, ADA, complaints, { width, height: width === 1440 ? 900 : 800 });
     for (const theme of ["light", "dark"]) {
@@ -69,28 +97,32 @@ try {
         const picture = `${name}-${width}-${theme}`;
         if (!wanted(picture)) continue;
         await page.goto(`${office.address}/operator/${path}`);
-        await page.screenshot({ path: join(folder, `${picture}.png`) });
+        await take(page, picture);
         await judge(page, picture);
+        if (width === 768 || theme === "dark") continue;
+        await page.evaluate(() => (document.documentElement.dir = "rtl"));
+        await take(page, `${name}-${width}-rtl`);
+        await judge(page, `${name}-${width}-rtl`);
       }
       for (const [name, [path, reach]] of Object.entries(states)) {
         const picture = `${name}-${width}-${theme}`;
         if (!wanted(picture)) continue;
         await page.goto(`${office.address}/operator/${pages[path]}`);
         if ((await reach(page)) === false) continue;
-        await page.screenshot({ path: join(folder, `${picture}.png`) });
+        await take(page, picture);
         await judge(page, picture);
       }
     }
     await page.close();
-    if (forDocs) continue;
     const stranger = await newPage(browser, [office.address], complaints, { width, height: 800 });
     await stranger.goto(`${office.address}/operator/`);
-    await stranger.screenshot({ path: join(folder, `sign-in-${width}-light.png`) });
+    await take(stranger, `sign-in-${width}-light`);
     await judge(stranger, `sign-in ${width}`);
     await stranger.close();
   }
 } finally {
   await browser.close();
   await office.close();
+  model.stop();
 }
 for (const complaint of new Set(complaints)) console.error(complaint);

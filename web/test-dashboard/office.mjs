@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHmac, randomUUID } from "node:crypto";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,11 +32,13 @@ export class Office {
   workspace = "";
   said = "";
 
-  static async open() {
+  /** `more` is added to its `beckon.toml`. */
+  static async open({ more = "" } = {}) {
     const office = new Office();
     office.#folder = mkdtempSync(join(tmpdir(), "beckon-office-"));
     office.workspace = join(office.#folder, "workspace");
     cpSync(fileURLToPath(new URL("workspace", import.meta.url)), office.workspace, { recursive: true });
+    appendFileSync(join(office.workspace, "beckon.toml"), more);
     office.#env = { ...process.env, ...office.#keys, BECKON__LOG__LEVEL: "warn" };
     for (const [email, name, role] of [[RUI, "Rui", "operator"], [ADA, "Ada", "admin"]]) {
       const args = ["operator", "add", email, "--name", name, "--role", role, "--password-stdin", ...office.#where()];
@@ -177,6 +179,14 @@ class Customer {
 
   async hearsWords(words) {
     return await this.hears((frame) => JSON.stringify(frame).includes(words));
+  }
+
+  /** Whether words came by now. */
+  async heard(words) {
+    const pong = this.#heard.filter((frame) => frame.type === "pong").length;
+    this.send({ type: "ping" });
+    await this.hears(() => this.#heard.filter((frame) => frame.type === "pong").length > pong);
+    return JSON.stringify(this.#heard).includes(words);
   }
 
   async opened() {

@@ -8,6 +8,7 @@ import { plain } from "../src/plain";
 import { Outbox } from "../src/outbox";
 import { choicesOf, clientId, compareTries, readFrame, type Delta, type Entry } from "../src/protocol";
 import { afterClose, backoff } from "../src/reconnect";
+import { settlement } from "../src/later/confirmation";
 import { Streams } from "../src/streams";
 import { callName, rowsOf } from "../src/view/rows";
 import ar from "../src/locales/ar.json";
@@ -116,7 +117,7 @@ test("a log takes entries once and in order, and tells of holes and of another l
 
 test("only the latest choices are on offer, until one is chosen", () => {
   const conversation = talk(entry(1, { choices: ["A", "B"] }), entry(2, { choices: [{ label: "One", value: 1 }] }));
-  assert.deepEqual(conversation.offer, { seq: 2, choices: [{ label: "One", value: 1 }] });
+  assert.deepEqual(conversation.offer, { seq: 2, choices: [{ label: "One", value: 1 }], locale: undefined });
   conversation.apply(entry(3, { by: "customer", text: "hm" }));
   assert.equal(conversation.offer?.seq, 2);
   conversation.apply(entry(4, { by: "customer", choice: 1 }));
@@ -126,10 +127,10 @@ test("only the latest choices are on offer, until one is chosen", () => {
 
 test("a confirmation is asked, then answered or lapsed", () => {
   const ask = entry(1, { kind: "confirm", call_id: "k", summary: "Charge", args: {} });
-  assert.equal(talk(ask).settlement("k"), "asked");
-  assert.equal(talk(ask, entry(2, { kind: "confirmed", by: "customer", call_id: "k", approve: true })).settlement("k"), "approved");
-  assert.equal(talk(ask, entry(2, { kind: "confirmed", by: "customer", call_id: "k", approve: false })).settlement("k"), "declined");
-  assert.equal(talk(ask, entry(2, { kind: "call", call_id: "k", state: "refused" })).settlement("k"), "lapsed");
+  assert.equal(settlement(talk(ask), "k"), "asked");
+  assert.equal(settlement(talk(ask, entry(2, { kind: "confirmed", by: "customer", call_id: "k", approve: true })), "k"), "approved");
+  assert.equal(settlement(talk(ask, entry(2, { kind: "confirmed", by: "customer", call_id: "k", approve: false })), "k"), "declined");
+  assert.equal(settlement(talk(ask, entry(2, { kind: "call", call_id: "k", state: "refused" })), "k"), "lapsed");
 });
 
 test("a later state of a call stands for the earlier one, and a lapsed question is said once", () => {
@@ -176,14 +177,12 @@ test("retry_after is no answer: the item waits, and later ones of its conversati
   assert.deepEqual(outbox.due(4000).map(({ frame }) => frame.client_id), ["m1", "m2", "other"]);
 });
 
-test("an error without retry_after is final, and trying again takes a new id", () => {
+test("an error without retry_after is final", () => {
   const outbox = new Outbox(kept());
   outbox.add(say("m1"), "m1", 0);
   assert.equal(outbox.refused({ type: "error", code: "closed", message: "", client_id: "m1" }, 0)?.state, "failed");
   assert.deepEqual(outbox.due(99), []);
-  outbox.again("m1", "m1b", true);
-  const [again] = outbox.due(99);
-  assert.deepEqual(again?.frame, { type: "say", client_id: "m1b", text: "m1" });
+  assert.deepEqual(outbox.list.map(({ state }) => state), ["failed"], "it stays to be seen");
 });
 
 test("the outbox survives a change of page, and is never sent for another customer", () => {

@@ -78,11 +78,11 @@ export class ChatServer {
   }
 
   /** Opens a conversation, as a playbook does: the first words, its choices. */
-  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[]; html?: string } = {}): Talk {
-    const { choices, html, ...rest } = more;
+  open(id: string, text: string, more: Partial<Talk> & { choices?: unknown[]; html?: string; locale?: string } = {}): Talk {
+    const { choices, html, locale, ...rest } = more;
     const talk: Talk = { id, playbook: "checkout-trouble", state: "waiting", holder: "assistant", why: "Because your payment for this order failed.", log: [], ...rest };
     this.talks.set(id, talk);
-    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}), ...(html ? { html } : {}) });
+    this.#log(talk, { by: "assistant", kind: "message", text, ...(choices ? { choices } : {}), ...(html ? { html } : {}), ...(locale ? { locale } : {}) });
     this.send({ type: "opened", conversation: this.#shown(talk, 0) });
     return talk;
   }
@@ -174,7 +174,7 @@ export class ChatServer {
       const talk = this.talks.get(frame.conversation_id);
       if (talk?.state === "waiting") talk.state = "open";
     }
-    if (!["say", "choose", "confirm", "rate", "close", "track"].includes(frame.type)) return;
+    if (!["say", "choose", "confirm", "rate", "helped", "stop", "close", "track"].includes(frame.type)) return;
     const before = this.#answers.get(frame.client_id);
     if (before) return send(before);
     const answer = this.#take(frame);
@@ -197,8 +197,9 @@ export class ChatServer {
     if (type === "track") return { type: "ack", client_id, seq: 0 };
     const talk = this.talks.get(conversation_id);
     if (!talk) return error("unknown_conversation");
-    if (type === "rate") return { type: "ack", client_id, conversation_id, seq: talk.log.length };
+    if (type === "rate" || type === "helped") return { type: "ack", client_id, conversation_id, seq: talk.log.length };
     if (talk.state === "closed") return error("closed");
+    if (type === "stop") return { type: "ack", client_id, conversation_id, seq: talk.log.length };
     talk.state = "open";
     const offered = talk.log.findLast((entry) => entry.choices)?.choices ?? [];
     const label = offered.find((c: Json | string) => (typeof c === "string" ? c : c.value) === frame.choice);

@@ -39,7 +39,7 @@ play("a proactive opening shows a bubble that takes no focus and opens no panel"
   assert.match(await on.text(".bubble"), /declined for order 1042/);
   const seen = await on.chat.got((f) => f.type === "seen", "seen");
   assert.deepEqual(seen, { type: "seen", conversation_id: "c1", seq: 1 });
-  assert.deepEqual(await on.page.evaluate(() => (window as any).heard), [`AI assistant: ${OPENING}`]);
+  assert.deepEqual(await on.page.evaluate(() => (window as any).heard.filter(Boolean)), [`AI assistant: ${OPENING}`]);
   // Seen is not met: it stays until it is dealt with.
   assert.equal(await on.has(".bubble"), true);
 });
@@ -64,18 +64,56 @@ play("the bubble is one Tab behind the launcher, says why, and can be dismissed"
   });
 });
 
-play("a bubble in a hidden page has not been seen", { place: "none" }, async (on) => {
+play("a bubble does not come up in a hidden page, and is not seen there", { place: "none" }, async (on) => {
   await on.page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true }));
   await on.page.addScriptTag({ url: `${on.chat.origin}/widget.js` });
   opened(on);
-  await on.$(".bubble");
-  await on.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  assert.equal(await (await on.$(".launcher")).evaluate((b) => b.getAttribute("aria-label")), "Open chat, 1 unread message");
+  const { properties } = await on.chat.got((f) => f.event === "beckon.held", "held");
+  assert.deepEqual(properties, { conversation_id: "c1", playbook: "checkout-trouble", moment: "hidden" });
+  assert.equal(await on.has(".bubble"), false);
   assert.equal(on.chat.count((f) => f.type === "seen"), 0);
   await on.page.evaluate(() => {
     Object.defineProperty(document, "visibilityState", { value: "visible", configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
   });
+  await on.$(".bubble");
   await on.chat.got((f) => f.type === "seen", "seen");
+  assert.equal(on.chat.count((f) => f.event === "beckon.held"), 1, "said once");
+});
+
+play("a bubble waits for who types, until they pause", { place: "none" }, async (on) => {
+  await on.page.addScriptTag({ url: `${on.chat.origin}/widget.js` });
+  await on.chat.got((f) => f.type === "hello");
+  await on.page.focus("#search");
+  await on.page.keyboard.type("shoes");
+  opened(on);
+  const { properties } = await on.chat.got((f) => f.event === "beckon.held", "held");
+  assert.equal(properties.moment, "typing");
+  assert.equal(await on.has(".bubble"), false);
+  await on.$(".bubble");
+  assert.equal(await on.focused(), "search");
+});
+
+play("a bubble waits for who pays, half a minute and no longer", { place: "none" }, async (on) => {
+  await on.page.evaluate(() => {
+    document.querySelector("main")?.insertAdjacentHTML("beforeend", '<label>Card <input id="card" autocomplete="cc-number"></label>');
+    // The clock of the page: half a minute is over when the test says so.
+    const real = Date.now.bind(Date);
+    Date.now = () => real() + ((window as any).later ?? 0);
+  });
+  await on.page.addScriptTag({ url: `${on.chat.origin}/widget.js` });
+  await on.chat.got((f) => f.type === "hello");
+  await on.page.focus("#card");
+  opened(on);
+  assert.equal((await on.chat.got((f) => f.event === "beckon.held", "held")).properties.moment, "card");
+  await on.page.evaluate(() => ((window as any).later = 29_000));
+  await on.page.evaluate(() => document.dispatchEvent(new Event("focusout")));
+  await on.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  assert.equal(await on.has(".bubble"), false);
+  await on.page.evaluate(() => ((window as any).later = 31_000));
+  await on.$(".bubble");
+  assert.equal(await on.focused(), "card");
 });
 
 play("a page can veto a bubble", { place: "none" }, async (on) => {

@@ -122,8 +122,8 @@ play("what a customer writes stays as it was written", withOpening, async (on) =
 play("a message says its language and its direction", withOpening, async (on) => {
   await on.click(".launcher");
   on.chat.append("c1", { by: "assistant", kind: "message", text: "مرحبًا", locale: "ar" });
-  await on.until((root) => root.querySelector('li[lang="ar"] [dir="auto"]')?.textContent === "مرحبًا");
-  assert.equal(await (await on.$('li[lang="ar"] .text')).evaluate((one) => getComputedStyle(one).direction), "rtl");
+  await on.until((root) => root.querySelector('.text[lang="ar"][dir="auto"]')?.textContent === "مرحبًا");
+  assert.equal(await (await on.$('.text[lang="ar"]')).evaluate((one) => getComputedStyle(one).direction), "rtl");
 });
 
 for (const [locale, open, direction] of [["de", "Chat öffnen", "ltr"], ["ar-EG", "فتح المحادثة", "rtl"], ["xx", "Open chat", "ltr"]] as const) {

@@ -154,6 +154,10 @@ pub enum KindForm {
     Message {
         /// Plain text.
         text: String,
+        /// The language of the words, as a BCP 47 tag, where it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        locale: Option<String>,
         /// The same formatted and clean; there only where the words have markup.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]

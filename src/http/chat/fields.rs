@@ -17,14 +17,17 @@ const MAX_COMMENT: usize = 2_000;
 const MAX_CHOICE: usize = 1_024;
 /// The longest type of a tracked event, in characters.
 const MAX_EVENT: usize = 256;
-/// What types of our own begin with; a page may send one of them.
+/// What types of our own begin with; a page may send two of them.
 const OWN: &str = "beckon.";
-/// The customer waved a proactive opening away; its properties name `conversation_id` and `playbook`.
-const DISMISSED: &str = "beckon.dismissed";
+/// The customer waved a proactive opening away, or its bubble waits for a better moment; the properties name
+/// `conversation_id`, `playbook`, and of the latter the `moment`.
+const OF_PAGES: [&str; 2] = ["beckon.dismissed", "beckon.held"];
 /// The largest properties of a tracked event, in bytes of JSON.
 const MAX_PROPERTIES: usize = 16 * 1_024;
 /// The longest token, in characters.
 const MAX_TOKEN: usize = 8_192;
+/// The longest name of a time zone, in characters.
+const MAX_ZONE: usize = 64;
 /// How many cursors of `hello` are looked at: the latest conversations; the rest is ignored.
 pub const MAX_RESUME: usize = 100;
 
@@ -89,6 +92,13 @@ impl Fields {
                 score: self.score()?,
                 comment: self.present("comment").then(|| self.text("comment", MAX_COMMENT)).transpose()?,
             },
+            "helped" => ClientFrame::Helped {
+                client_id: self.client_id()?,
+                conversation: self.conversation()?,
+                seq: self.number("seq")?,
+                helped: self.flag("helped")?,
+            },
+            "stop" => ClientFrame::Stop { client_id: self.client_id()?, conversation: self.conversation()? },
             "track" => ClientFrame::Track {
                 client_id: self.client_id()?,
                 event: self.event()?,
@@ -98,7 +108,7 @@ impl Fields {
             "ping" => ClientFrame::Ping,
             _ => {
                 return Err(invalid(
-                    "`type` is none of hello, say, choose, confirm, seen, typing, rate, track, close, ping",
+                    "`type` is none of hello, say, choose, confirm, seen, typing, rate, helped, stop, track, close, ping",
                 ));
             }
         })
@@ -107,6 +117,7 @@ impl Fields {
     fn hello(&mut self) -> Result<Hello, Wrong> {
         let token = self.present("token").then(|| self.text("token", MAX_TOKEN)).transpose()?;
         let anonymous_id = self.present("anonymous_id").then(|| self.text("anonymous_id", 256)).transpose()?;
+        let timezone = self.present("timezone").then(|| self.text("timezone", MAX_ZONE)).transpose()?;
         let mut resume = Vec::new();
         match self.0.remove("resume") {
             None | Some(Value::Null) => {}
@@ -123,7 +134,7 @@ impl Fields {
         }
         resume.sort_unstable_by_key(|(conversation, _)| std::cmp::Reverse(conversation.pos));
         resume.truncate(MAX_RESUME);
-        Ok(Hello { token, anonymous_id, resume })
+        Ok(Hello { token, anonymous_id, timezone, resume })
     }
 
     fn present(&self, name: &str) -> bool {
@@ -184,7 +195,7 @@ impl Fields {
 
     fn event(&self) -> Result<String, Wrong> {
         let event = self.words("event", MAX_EVENT)?;
-        if event.starts_with(OWN) && event != DISMISSED {
+        if event.starts_with(OWN) && !OF_PAGES.contains(&event.as_str()) {
             return Err(invalid("`event` begins with `beckon.`: those are Beckon's own"));
         }
         if event.chars().any(char::is_control) {
@@ -254,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_page_sends_no_event_of_our_own_but_that_it_was_dismissed() {
+    fn a_page_sends_no_event_of_our_own_but_what_became_of_a_bubble() {
         let track = |event: &str| {
             format!(r#"{{"type":"track","client_id":"0123456789abcdef","event":"{event}","properties":{{}}}}"#)
         };
         assert!(wrong(&track("beckon.open")).message.contains("Beckon's own"));
-        assert!(read(&track("beckon.dismissed")).is_ok());
+        assert!(read(&track("beckon.dismissed")).is_ok() && read(&track("beckon.held")).is_ok());
         assert!(read(&track("beckoning")).is_ok());
     }
 

@@ -85,6 +85,30 @@ pub enum ClientFrame {
         #[schema(nullable = false)]
         comment: Option<String>,
     },
+    /// Whether a message of the assistant helped.
+    Helped {
+        /// The client's own id of the act.
+        #[schema(pattern = "^[A-Za-z0-9_-]{16,64}$")]
+        client_id: String,
+        /// In which conversation.
+        #[serde(rename = "conversation_id")]
+        #[schema(value_type = String)]
+        conversation: ConversationId,
+        /// Which message.
+        seq: u32,
+        /// Yes or no.
+        helped: bool,
+    },
+    /// The customer stops the assistant.
+    Stop {
+        /// The client's own id of the act.
+        #[schema(pattern = "^[A-Za-z0-9_-]{16,64}$")]
+        client_id: String,
+        /// In which conversation.
+        #[serde(rename = "conversation_id")]
+        #[schema(value_type = String)]
+        conversation: ConversationId,
+    },
     /// An event of the page.
     Track {
         /// The client's own id: the event's.
@@ -121,6 +145,10 @@ pub struct Hello {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub anonymous_id: Option<String>,
+    /// The browser's IANA time zone, for quiet hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub timezone: Option<String>,
     /// Where it stands in each conversation that it has, by the conversation's id.
     #[serde(serialize_with = "by_conversation")]
     #[schema(value_type = std::collections::HashMap<String, Stand>)]

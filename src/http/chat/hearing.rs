@@ -51,8 +51,8 @@ impl Session {
                 self.deltas.dropped(conversation, turn);
                 self.line.tell(&ServerFrame::Dropped { conversation_id: conversation, turn_id: turn })?;
             }
-            Ok(Live::Typing { conversation, by }) if by != By::Customer && self.held(conversation).is_some() => {
-                let frame = ServerFrame::Typing { conversation_id: conversation, by };
+            Ok(Live::Typing { conversation, by, call }) if by != By::Customer && self.held(conversation).is_some() => {
+                let frame = ServerFrame::Typing { conversation_id: conversation, by, call: call.as_deref() };
                 self.line.out.push_passing(Message::Text(frame.text()));
             }
             // Who of the company looks on is no customer's business.

@@ -111,3 +111,50 @@ impl Part {
         self.entries.into_iter().map(|(_, form)| form).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::By;
+    use crate::model::ids::{ConversationId, EntryId, Partition};
+    use crate::model::time::Ms;
+
+    fn entry(n: u32, seq: u32, visible: bool) -> Entry {
+        let id = EntryId(ConversationId { partition: Partition(0), pos: Pos { ms: 1, n }, k: 0 });
+        let kind = Kind::Message {
+            text: format!("{seq}"),
+            choices: Vec::new(),
+            choice: None,
+            client_id: None,
+            name: None,
+            locale: None,
+        };
+        Entry { n, seq, visible, id, at: Ms(1), by: By::Assistant, turn_id: None, attempt: None, kind }
+    }
+
+    fn stand(entry: &Entry) -> Stand {
+        Stand { seq: entry.seq, id: Some(entry.id) }
+    }
+
+    #[test]
+    fn a_log_is_at_one_with_a_client_that_has_its_entry_and_lacks_no_number() {
+        let log = [entry(1, 1, true), entry(2, 1, false), entry(3, 2, true), entry(4, 3, true)];
+        let after = |stand: Stand| Part::of(&log, stand);
+        let seqs = |part: &Part| part.entries.iter().map(|(shape, _)| shape.stand.seq).collect::<Vec<_>>();
+        let all = after(Stand::default());
+        assert_eq!((all.fits, seqs(&all)), (Fits::Same, vec![1, 2, 3]), "what is not for customers is no hole");
+        let rest = after(stand(&log[2]));
+        assert_eq!((rest.fits, seqs(&rest), rest.at), (Fits::Same, vec![3], stand(&log[3])));
+        let none = after(stand(&log[3]));
+        assert_eq!((none.fits, seqs(&none)), (Fits::Same, Vec::new()));
+
+        let other = Stand { seq: 2, id: Some(log[0].id) };
+        assert_eq!(after(other).fits, Fits::Other, "another entry is there");
+        let ahead = stand(&entry(5, 4, true));
+        assert_eq!(after(ahead).fits, Fits::Other, "it is not there");
+        let hole = Part::of(&[log[0].clone(), log[3].clone()], stand(&log[0]));
+        assert_eq!((hole.fits, seqs(&hole)), (Fits::Other, Vec::new()), "a number is missing");
+        let headless = Part::of(&log[2..], Stand::default());
+        assert_eq!(headless.fits, Fits::Other, "the first is missing");
+    }
+}

@@ -1,6 +1,6 @@
 //! What a session reads: its customer's state, logs, and what the archive has of closed conversations.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Chat;
 use super::frames::Stand;
@@ -10,7 +10,9 @@ use crate::model::conversation::Conversation;
 use crate::model::customer::State;
 use crate::model::decision::Summary;
 use crate::model::entry::Entry;
+use crate::model::event::Trust;
 use crate::model::ids::{ActorId, ConversationId};
+use crate::model::input::Body;
 use crate::store::{LogCursor, StoreError};
 
 /// Entries read at once.
@@ -77,5 +79,21 @@ impl Reader {
         // The log was read after the state, so it may be ahead of it.
         shown.last_seq = shown.last_seq.max(part.at.seq);
         wire::conversation(&shown, part.forms(), View::Customer)
+    }
+
+    /// Appends traits that differ from those held; a browser's never against what the company says.
+    pub(super) async fn learn(&self, state: &State, traits: Map<String, Value>, trust: Trust) {
+        let news = |(name, value): (&String, &Value)| {
+            let held = state.traits.get(name);
+            held.is_none_or(|held| held.value != *value && (trust == Trust::Server || held.trust == Trust::Client))
+        };
+        if !traits.iter().any(news) {
+            return;
+        }
+        let body = Body::Identify { traits, trust };
+        if let Err(why) = self.chat.shared.inbox.append(&self.customer, body).await {
+            // The next `hello` brings them again.
+            tracing::warn!(customer = %self.customer.masked(), "traits were not appended: {why}");
+        }
     }
 }

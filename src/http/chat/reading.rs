@@ -11,15 +11,28 @@ use super::session::{Held, RETRY, Session};
 use crate::http::wire::{self, Shown, View};
 use crate::model::conversation::{Author, Conversation, Phase, client_id_hash};
 use crate::model::customer::State;
+use crate::model::event::Trust;
 use crate::model::ids::ConversationId;
-use crate::model::input::Body;
 use crate::store::StoreError;
+use crate::trigger::quiet;
 
 /// Entries of `welcome` take at most about so many bytes; the rest follows as frames of their own. A socket's buffer
 /// keeps the size of the largest frame it ever sent.
 const WELCOME: usize = 256 * 1_024;
 /// What is not answered by then is to be sent again.
 const UNANSWERED: Duration = Duration::from_secs(120);
+
+/// The trait that says in which time zone the customer's browser is.
+const BROWSER_ZONE: &str = "browser_timezone";
+
+/// What a `hello` says of the customer.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// By the token.
+    pub(super) traits: Map<String, Value>,
+    /// By the browser.
+    pub(super) timezone: Option<String>,
+}
 
 /// Why reading stopped.
 pub(super) enum Stopped {
@@ -60,9 +73,9 @@ impl Session {
         &mut self,
         anonymous_id: Option<String>,
         resume: Vec<(ConversationId, Stand)>,
-        traits: Map<String, Value>,
+        known: Known,
     ) -> Result<(), Close> {
-        match self.try_welcome(anonymous_id, resume, traits).await {
+        match self.try_welcome(anonymous_id, resume, known).await {
             Ok(()) => Ok(()),
             Err(Stopped::Close(close)) => Err(close),
             Err(Stopped::Store(why)) => {
@@ -76,7 +89,7 @@ impl Session {
         &mut self,
         anonymous_id: Option<String>,
         mut resume: Vec<(ConversationId, Stand)>,
-        traits: Map<String, Value>,
+        known: Known,
     ) -> Result<(), Stopped> {
         let state = self.reader.state().await?;
         let (mut list, mut room) = (Vec::new(), WELCOME);
@@ -124,13 +137,12 @@ impl Session {
         for id in archived {
             self.send_archived(id).await?;
         }
-        if traits.iter().any(|(name, value)| state.traits.get(name).is_none_or(|held| held.value != *value)) {
-            let told = self.reader.chat.shared.inbox.append(&self.reader.customer, Body::Identify { traits }).await;
-            if let Err(why) = told {
-                // The next `hello` brings them again.
-                tracing::warn!(customer = %self.reader.customer.masked(), "traits were not appended: {why}");
-            }
-        }
+        // Of who only looks at a page nothing is kept: the zone of a browser matters where something is known.
+        let stranger = state == State::default() && known.traits.is_empty();
+        let zone = known.timezone.filter(|name| !stranger && quiet::zone(name).is_some());
+        self.reader.learn(&state, known.traits, Trust::Server).await;
+        let zone = zone.map(|name| (BROWSER_ZONE.to_owned(), Value::String(name)));
+        self.reader.learn(&state, zone.into_iter().collect(), Trust::Client).await;
         Ok(())
     }
 

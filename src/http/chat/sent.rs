@@ -76,6 +76,10 @@ pub enum ServerFrame<'a> {
         /// Who.
         #[schema(value_type = WhoForm)]
         by: By,
+        /// The operation that the assistant waits for, where it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>, nullable = false)]
+        call: Option<&'a str>,
     },
     /// What was asked counts.
     Ack {

@@ -9,8 +9,10 @@ use super::fields;
 use super::frames::{BadFrame, ClientFrame, Hello, Stand};
 use super::hearing::Heard;
 use super::identity::Denied;
+
 use super::line::{BAD_TOKEN, Close, FLOOD, Happened, Line, PROTOCOL_ERROR, TOKEN_EXPIRED};
 use super::reader::Reader;
+use super::reading::Known;
 use super::registry::Seat;
 use super::sent::{ServerFrame, Trouble};
 use crate::model::ids::{ActorId, ConversationId, Pos};
@@ -82,7 +84,8 @@ pub(super) async fn run(chat: Chat, socket: WebSocket, mut seat: Seat) {
                 ping_at: Instant::now() + ping.mul_f64(rand::random_range(0.5..1.0)),
                 _seat: seat,
             });
-            let welcome = session.welcome(greeted.anonymous_id, greeted.hello.resume, greeted.traits);
+            let known = Known { traits: greeted.traits, timezone: greeted.hello.timezone };
+            let welcome = session.welcome(greeted.anonymous_id, greeted.hello.resume, known);
             let close = match Box::pin(welcome).await {
                 Ok(()) => session.talk().await,
                 Err(close) => close,

@@ -60,6 +60,14 @@ impl Session {
                 let body = Body::Rated { conversation, client_id: client_id.clone(), score, comment };
                 self.ask(client_id, conversation, body).await
             }
+            ClientFrame::Helped { client_id, conversation, seq, helped } => {
+                let body = Body::Helped { conversation, client_id: client_id.clone(), seq, helped };
+                self.ask(client_id, conversation, body).await
+            }
+            ClientFrame::Stop { client_id, conversation } => {
+                let body = Body::Stopped { conversation, client_id: client_id.clone() };
+                self.ask(client_id, conversation, body).await
+            }
             ClientFrame::Close { client_id, conversation } => {
                 let body = Body::Closed { conversation, client_id: client_id.clone() };
                 self.ask(client_id, conversation, body).await
@@ -148,7 +156,7 @@ impl Session {
             return Ok(());
         }
         self.typed = Some(Instant::now());
-        let live = Live::Typing { conversation: id, by: By::Customer };
+        let live = Live::Typing { conversation: id, by: By::Customer, call: None };
         let payload = serde_json::to_vec(&live).unwrap_or_default();
         if let Err(why) =
             self.reader.chat.shared.store.publish(Channel::Actor(self.reader.customer.clone()), payload).await

@@ -150,7 +150,7 @@ impl FromRequest<Dashboard> for Posted {
         let operator = match SignedIn::from_request_parts(&mut parts, dashboard).await {
             Ok(operator) => operator,
             // A browser without scripts has the words nowhere else.
-            Err(_) if ours && !is_htmx && about.ends_with("/say") => {
+            Err(_) if ours && !is_htmx && (about.ends_with("/say") || about.ends_with("/note")) => {
                 let next = wanted_page(&parts).unwrap_or_default();
                 let fields = Fields::from_request(Request::from_parts(parts, body), dashboard).await?;
                 return Err(dashboard.sign_in_keeping(&next, fields.get("text")).into_response());

@@ -79,11 +79,7 @@ pub(super) async fn say(
     posted: Posted,
 ) -> Result<Response, PageError> {
     let conversation = conversation(&id)?;
-    let client_id = posted.fields.get("client_id").to_owned();
-    let known = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if !known || !(16..=64).contains(&client_id.len()) {
-        return Err(wrong("client_id"));
-    }
+    let client_id = client_id(&posted)?;
     // Browsers send line ends as CR LF.
     let text = posted.fields.get("text").replace("\r\n", "\n").trim().to_owned();
     let draft = || Said { draft: text.clone(), client_id: client_id.clone(), tone: "bad", ..Said::default() };
@@ -121,6 +117,13 @@ pub(super) async fn say(
     }
 }
 
+/// The form's own id of what is said: sent again it counts once.
+pub(super) fn client_id(posted: &Posted) -> Result<String, PageError> {
+    let client_id = posted.fields.get("client_id").to_owned();
+    let known = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if known && (16..=64).contains(&client_id.len()) { Ok(client_id) } else { Err(wrong("client_id")) }
+}
+
 impl Dashboard {
     /// Appends what an operator does, and shows what became of it.
     async fn act(&self, posted: &Posted, id: &str, name: &str, body: Body) -> Result<Response, PageError> {
@@ -139,7 +142,7 @@ impl Dashboard {
         self.show(posted, id, status, Said { notice, tone, ..Said::default() }).await
     }
 
-    async fn ask(&self, id: &str, body: Body) -> Result<Asked, PageError> {
+    pub(super) async fn ask(&self, id: &str, body: Body) -> Result<Asked, PageError> {
         let id = conversation(id)?;
         let summary = self.record.summary(id).await?.ok_or_else(|| PageError::not_found("conversation"))?;
         Ok(self.inbox.ask(&summary.customer, body).await?)
@@ -170,16 +173,16 @@ impl Dashboard {
 }
 
 /// To the page: what was done stands in the log, and loading again does not do it again.
-fn back(posted: &Posted, id: &str) -> Response {
+pub(super) fn back(posted: &Posted, id: &str) -> Response {
     let which = Which::view(posted.fields.get("view"));
     Redirect::to(&format!("/operator/conversations/{id}?{}", which.query())).into_response()
 }
 
-fn conversation(id: &str) -> Result<ConversationId, PageError> {
+pub(super) fn conversation(id: &str) -> Result<ConversationId, PageError> {
     id.parse().map_err(|_| PageError::not_found("conversation"))
 }
 
-fn wrong(field: &str) -> PageError {
+pub(super) fn wrong(field: &str) -> PageError {
     PageError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The field {field} of the form is missing or wrong."))
 }
 

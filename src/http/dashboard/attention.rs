@@ -170,7 +170,7 @@ pub(super) async fn typing(
     dashboard.attend(&summary.customer, id, &operator, Attention::Writes).await;
     // The record may be a moment behind: then the customer hears of the next key.
     if summary.operator.as_ref().is_some_and(|holder| holder.id == operator.id) {
-        dashboard.tell(&summary.customer, &Live::Typing { conversation: id, by: By::Operator }).await;
+        dashboard.tell(&summary.customer, &Live::Typing { conversation: id, by: By::Operator, call: None }).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,7 +15,7 @@ use super::{Dashboard, words};
 use crate::model::decision::Summary;
 use crate::model::entry::{Entry, HolderKind};
 use crate::model::ids::ConversationId;
-use crate::record::{EventFilter, Known};
+use crate::record::{EventFilter, Known, Snoozed};
 use crate::store::LogCursor;
 
 /// Entries read at a time; a conversation has 2,000 at most.
@@ -30,6 +30,8 @@ pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     pub(super) standing: Standing,
+    /// Until when it needs nobody.
+    pub(super) snoozed: Option<Snoozed>,
 }
 
 /// What a page says beside the conversation: what became of an act, and words not sent.
@@ -64,7 +66,8 @@ impl Dashboard {
         let standing = Standing::of(&entries);
         let known = self.record.known(&summary.customer).await?.unwrap_or_default();
         let name = words::customer(&summary.customer, known.name.as_deref());
-        Ok(Loaded { summary, known, name, entries, standing })
+        let snoozed = self.record.snoozed(id, self.clock.now()).await?;
+        Ok(Loaded { summary, known, name, entries, standing, snoozed })
     }
 
     /// Entries after a cursor.
@@ -97,7 +100,19 @@ impl Dashboard {
         loaded: &Loaded,
         said: Said,
     ) -> Result<Html<String>, PageError> {
-        let Loaded { summary, known, name, entries, standing } = loaded;
+        self.page_of(operator, which, loaded, said, Said::default()).await
+    }
+
+    /// The whole page, with what is to be said of an answer and of a note.
+    pub(super) async fn page_of(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        loaded: &Loaded,
+        said: Said,
+        noted: Said,
+    ) -> Result<Html<String>, PageError> {
+        let Loaded { summary, known, name, entries, standing, snoozed } = loaded;
         let list = self.list(operator, which, Some(summary.id)).await?;
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
         let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
@@ -132,15 +147,23 @@ impl Dashboard {
             "rows": spine::rows(entries, &standing.unknown, name),
             "traits": traits,
             "events": events,
-            "hand": self.hand(operator, which, summary, standing),
+            "hand": self.hand(operator, which, summary, standing, snoozed.as_ref()),
             "view": which.name(),
-            "composer": composer(operator, summary, standing, name, said),
+            "composer": self.composer(operator, summary, standing, name, said),
+            "note": super::notes::form(operator, summary, noted),
         });
         self.page(operator, "conversation.html", "inbox", values).await
     }
 
     /// Who holds it and what can be done about that.
-    pub(super) fn hand(&self, operator: &SignedIn, which: &Which, summary: &Summary, standing: &Standing) -> Value {
+    pub(super) fn hand(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        summary: &Summary,
+        standing: &Standing,
+        snoozed: Option<&Snoozed>,
+    ) -> Value {
         let mine = is_mine(operator, summary, standing);
         let (mark, title, text) = match (standing.closed, standing.holder) {
             (Some(outcome), _) => ("sys", "Closed.".to_owned(), spine::outcome_words(outcome).to_owned()),
@@ -165,6 +188,26 @@ impl Dashboard {
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
             // Whoever holds it ends it; a colleague takes it over first.
             "may_close": mine || standing.holder != HolderKind::Operator, "view": which.name(),
+            "snoozed_by": snoozed.map(|snoozed| words::plain(&snoozed.by)).unwrap_or_default(),
+            "snoozed_until": snoozed.map(|snoozed| words::stamp(snoozed.until)).unwrap_or_default(),
+        })
+    }
+
+    /// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
+    pub(super) fn composer(
+        &self,
+        operator: &SignedIn,
+        summary: &Summary,
+        standing: &Standing,
+        customer: &str,
+        said: Said,
+    ) -> Value {
+        let client_id = if said.client_id.is_empty() { fresh_id() } else { said.client_id };
+        json!({
+            "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
+            "notice": said.notice, "tone": said.tone, "sent": said.sent, "customer": customer,
+            "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
+            "drafts": !self.installation.models.is_empty(),
         })
     }
 
@@ -190,27 +233,16 @@ impl Dashboard {
         said: Said,
     ) -> Result<Response, PageError> {
         let loaded = self.load(id).await?;
-        let composer = composer(operator, &loaded.summary, &loaded.standing, &loaded.name, said);
+        let composer = self.composer(operator, &loaded.summary, &loaded.standing, &loaded.name, said);
         let html = self.pages.render("_composer.html", &json!({ "composer": composer }))?;
         Ok((status, Html(html)).into_response())
     }
 }
 
-/// What the form for words shows. Each form has its own `client_id`: sent twice it counts once.
-pub(super) fn composer(
-    operator: &SignedIn,
-    summary: &Summary,
-    standing: &Standing,
-    customer: &str,
-    said: Said,
-) -> Value {
+/// An id for a form: what is sent twice under it counts once.
+pub(super) fn fresh_id() -> String {
     let random: [u8; 18] = rand::random();
-    let client_id = if said.client_id.is_empty() { URL_SAFE_NO_PAD.encode(random) } else { said.client_id };
-    json!({
-        "id": summary.id.to_string(), "csrf": operator.csrf, "client_id": client_id, "draft": said.draft,
-        "notice": said.notice, "tone": said.tone, "sent": said.sent, "customer": customer,
-        "mine": is_mine(operator, summary, standing), "closed": standing.closed.is_some(),
-    })
+    URL_SAFE_NO_PAD.encode(random)
 }
 
 /// Whether this operator holds the conversation. The log names operators as customers see them; the record knows ids

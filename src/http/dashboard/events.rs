@@ -29,7 +29,7 @@ pub(super) struct Lookup {
 
 /// The same, bounded and trimmed.
 #[derive(Debug, Serialize)]
-struct Wanted {
+pub(super) struct Wanted {
     id: String,
     q: String,
     source: String,
@@ -40,7 +40,7 @@ struct Wanted {
 }
 
 impl Lookup {
-    fn wanted(&self) -> Wanted {
+    pub(super) fn wanted(&self) -> Wanted {
         let text = |value: &Option<String>| -> String {
             value.as_deref().unwrap_or_default().trim().chars().take(1_024).collect()
         };
@@ -73,6 +73,19 @@ impl Wanted {
 
     /// What follows, as an address.
     fn more(&self, cursor: &str) -> String {
+        format!("/operator/events?{}", self.query(&[("cursor", cursor)]))
+    }
+
+    /// The stream that keeps the page up to date. Older pages change no more.
+    fn live(&self, cursor: Option<&str>) -> String {
+        match cursor {
+            None => format!("/operator/live?{}", self.query(&[("page", "events"), ("id", &self.id)])),
+            Some(_) => "/operator/live?page=other".to_owned(),
+        }
+    }
+
+    /// The same as part of an address, with these.
+    fn query(&self, others: &[(&str, &str)]) -> String {
         let parts = [
             ("q", self.q.as_str()),
             ("kind", &self.kind),
@@ -80,14 +93,14 @@ impl Wanted {
             ("customer", &self.customer),
             ("playbook", &self.playbook),
             ("verdict", &self.verdict),
-            ("cursor", cursor),
         ];
         let query: Vec<String> = parts
             .iter()
+            .chain(others)
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| format!("{name}={}", words::address(value)))
             .collect();
-        format!("/operator/events?{}", query.join("&"))
+        query.join("&")
     }
 
     fn is_narrow(&self) -> bool {
@@ -108,23 +121,7 @@ pub(super) async fn list(
             return Ok(Redirect::to(&format!("/operator/events/{event}")).into_response());
         }
     }
-    let mut more = String::new();
-    let mut problem = "";
-    let rows: Vec<Value> = if wanted.id.is_empty() {
-        let filter = wanted.filter();
-        if filter.customer.is_none() && !wanted.customer.is_empty() {
-            problem = "A customer is written user:ID or anon:ID.";
-        }
-        // A link that somebody kept or mistyped shows the first page.
-        let after = lookup.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
-        let page = dashboard.record.recent_events(&filter, after.as_ref(), 50).await?;
-        more = page.cursor.map(|cursor| wanted.more(&cursor.to_string())).unwrap_or_default();
-        page.items.iter().map(row).collect()
-    } else {
-        let source = Some(wanted.source.as_str()).filter(|source| !source.is_empty());
-        let found = dashboard.record.events_by_sender(&wanted.id, source).await?;
-        found.iter().map(|event| row(&as_row(event))).collect()
-    };
+    let mut values = dashboard.looked_up(&wanted, lookup.cursor.as_deref()).await?;
     let verdicts: Vec<Value> = super::playbooks::VERDICTS
         .iter()
         .map(|verdict| {
@@ -133,10 +130,12 @@ pub(super) async fn list(
         })
         .collect();
     let bounded = !wanted.q.is_empty() || !wanted.playbook.is_empty() || !wanted.verdict.is_empty();
-    let values = json!({
-        "rows": rows, "more": more, "wanted": wanted, "narrow": wanted.is_narrow(), "problem": problem,
-        "verdicts": verdicts, "bounded": bounded, "searched": words::number(u64::from(SEARCHED)),
-    });
+    if let Some(object) = values.as_object_mut() {
+        object.insert("verdicts".to_owned(), json!(verdicts));
+        object.insert("bounded".to_owned(), json!(bounded));
+        object.insert("searched".to_owned(), json!(words::number(u64::from(SEARCHED))));
+        object.insert("live".to_owned(), json!(wanted.live(lookup.cursor.as_deref())));
+    }
     Ok(dashboard.page(&operator, "events.html", "events", values).await?.into_response())
 }
 
@@ -162,9 +161,30 @@ impl Dashboard {
             None => self.pending(id).await,
         }
     }
-}
 
-impl Dashboard {
+    /// The rows that are looked for, and what there is to say about them.
+    pub(super) async fn looked_up(&self, wanted: &Wanted, cursor: Option<&str>) -> Result<Value, PageError> {
+        let (mut more, mut problem) = (String::new(), "");
+        let rows: Vec<Value> = if wanted.id.is_empty() {
+            let filter = wanted.filter();
+            if filter.customer.is_none() && !wanted.customer.is_empty() {
+                problem = "A customer is written user:ID or anon:ID.";
+            }
+            // A link that somebody kept or mistyped shows the first page.
+            let after = cursor.and_then(|cursor| cursor.parse().ok());
+            let page = self.record.recent_events(&filter, after.as_ref(), 50).await?;
+            more = page.cursor.map(|cursor| wanted.more(&cursor.to_string())).unwrap_or_default();
+            page.items.iter().map(row).collect()
+        } else {
+            let source = Some(wanted.source.as_str()).filter(|source| !source.is_empty());
+            let found = self.record.events_by_sender(&wanted.id, source).await?;
+            found.iter().map(|event| row(&as_row(event))).collect()
+        };
+        Ok(json!({
+            "rows": rows, "more": more, "wanted": wanted, "narrow": wanted.is_narrow(), "problem": problem,
+        }))
+    }
+
     fn archived(&self, view: &EventView) -> Value {
         let decisions: Vec<Value> = view.decisions.iter().map(decision).collect();
         let goals: Vec<Value> = view

@@ -54,20 +54,27 @@ impl Which {
         format!("view={}{q}", self.name())
     }
 
-    fn filter(&self, operator: &SignedIn) -> ConversationFilter {
+    fn filter(&self, operator: &SignedIn, now: Ms) -> ConversationFilter {
         let view = match self.name() {
             "assistant" => View::Assistant,
             "waiting" => View::Waiting,
+            "snoozed" => View::Snoozed { now },
             "closed" => View::Closed,
             "all" => View::All,
-            _ => View::NeedsPerson { operator: operator.account.id.clone() },
+            _ => View::NeedsPerson { operator: operator.account.id.clone(), now },
         };
         ConversationFilter { view, search: Some(self.search()), ..ConversationFilter::default() }
     }
 }
 
-const VIEWS: [(&str, &str); 5] =
-    [("needs", "Needs me"), ("assistant", "Assistant"), ("waiting", "Waiting"), ("closed", "Closed"), ("all", "All")];
+const VIEWS: [(&str, &str); 6] = [
+    ("needs", "Needs me"),
+    ("assistant", "Assistant"),
+    ("waiting", "Waiting"),
+    ("snoozed", "Snoozed"),
+    ("closed", "Closed"),
+    ("all", "All"),
+];
 
 /// The list alone.
 pub(super) async fn page(
@@ -88,12 +95,14 @@ impl Dashboard {
         which: &Which,
         current: Option<ConversationId>,
     ) -> Result<Value, PageError> {
-        let filter = which.filter(operator);
+        let now = self.clock.now();
+        let filter = which.filter(operator, now);
         // A link that somebody kept or mistyped shows the first page.
         let after = which.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
         let page = self.record.conversations(&filter, after.as_ref(), ROWS).await?;
-        let counts = self.record.counts(&operator.account.id).await?;
-        let counted = [counts.needs_person, counts.assistant, counts.waiting, counts.closed, counts.all];
+        let counts = self.record.counts(&operator.account.id, now).await?;
+        let counted =
+            [counts.needs_person, counts.assistant, counts.waiting, counts.snoozed, counts.closed, counts.all];
         let tabs: Vec<Value> = VIEWS
             .iter()
             .zip(counted)
@@ -101,7 +110,6 @@ impl Dashboard {
                 json!({ "name": name, "label": label, "count": count(number), "current": *name == which.name() })
             })
             .collect();
-        let now = self.clock.now();
         let rows: Vec<Value> = page.items.iter().map(|row| self.row(row, operator, which, current, now)).collect();
         let more = page.cursor.map(|cursor| {
             format!(
@@ -118,7 +126,7 @@ impl Dashboard {
 
     /// How many need a person, as every page shows it.
     pub(super) async fn needs(&self, operator: &SignedIn) -> Result<String, PageError> {
-        Ok(count(self.record.counts(&operator.account.id).await?.needs_person))
+        Ok(count(self.record.counts(&operator.account.id, self.clock.now()).await?.needs_person))
     }
 
     fn row(
@@ -182,6 +190,7 @@ fn empty(view: &str) -> &'static str {
         "needs" => "Nobody needs you now.",
         "assistant" => "The assistant talks with nobody now.",
         "waiting" => "No opening waits to be seen.",
+        "snoozed" => "Nothing is put off.",
         "closed" => "No conversation has ended yet.",
         _ => "No conversation yet. Send an event that a playbook hears: beckon send",
     }

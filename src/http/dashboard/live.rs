@@ -15,7 +15,8 @@ use tokio::time::Instant;
 
 use super::Dashboard;
 use super::access::SignedIn;
-use super::conversation::{Said, composer};
+use super::conversation::Said;
+use super::events::Lookup;
 use super::flow::Window;
 use super::inbox::Which;
 use super::pages::PageError;
@@ -27,7 +28,7 @@ use crate::store::{Channel, Hint, Hints, LogCursor};
 
 /// At most four looks at a list a second.
 const LIST_PAUSE: Duration = Duration::from_millis(250);
-/// Counting where events went reads more: at most every two seconds.
+/// Counting where events went, and looking for events, reads more: at most every two seconds.
 const FLOW_PAUSE: Duration = Duration::from_secs(2);
 /// How often to look without a hint, whether the session still lasts, and to say that we are here.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
@@ -53,6 +54,8 @@ pub(super) enum Kind {
     Flow,
     /// What became of an event.
     Event,
+    /// The latest events, or those looked for.
+    Events,
     /// Any other: only how many need a person.
     Other,
 }
@@ -63,6 +66,7 @@ pub(super) async fn stream(
     operator: SignedIn,
     Query(which): Query<Which>,
     Query(shown): Query<Shown>,
+    Query(lookup): Query<Lookup>,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let permit = dashboard.live.clone().try_acquire_owned().map_err(|_| {
@@ -81,6 +85,7 @@ pub(super) async fn stream(
         kind: shown.page.unwrap_or(Kind::Inbox),
         window: shown.window.unwrap_or_default(),
         event: shown.event,
+        lookup,
         lists,
         thread,
         list_due: None,
@@ -105,6 +110,7 @@ struct Page {
     kind: Kind,
     window: Window,
     event: Option<EventId>,
+    lookup: Lookup,
     lists: Hints,
     thread: Option<Thread>,
     /// When the list is to be looked at; none: nothing changed.
@@ -137,7 +143,7 @@ impl Page {
             match self.happened().await {
                 Happened::Closing => return None,
                 Happened::Record => {
-                    let counts = matches!(self.kind, Kind::Flow | Kind::Event);
+                    let counts = matches!(self.kind, Kind::Flow | Kind::Event | Kind::Events);
                     let pause = if counts { FLOW_PAUSE } else { LIST_PAUSE };
                     self.list_due.get_or_insert_with(|| Instant::now() + pause);
                 }
@@ -231,6 +237,13 @@ impl Page {
                 }
                 ("_event_live.html", values)
             }
+            Kind::Events => {
+                let mut values = self.dashboard.looked_up(&self.lookup.wanted(), None).await?;
+                if let Some(object) = values.as_object_mut() {
+                    object.insert("needs".to_owned(), json!(self.dashboard.needs(&self.operator).await?));
+                }
+                ("_events_live.html", values)
+            }
             Kind::Other => ("_needs_live.html", json!({ "needs": self.dashboard.needs(&self.operator).await? })),
         };
         let html = self.dashboard.pages.render(template, &values)?;
@@ -270,12 +283,16 @@ impl Page {
             if let Some(summary) = self.dashboard.record.summary(thread.summary.id).await? {
                 thread.summary = summary;
             }
-            let hand = self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing);
+            let now = self.dashboard.clock.now();
+            let snoozed = self.dashboard.record.snoozed(thread.summary.id, now).await?;
+            let hand =
+                self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, snoozed.as_ref());
             object.insert("hand".to_owned(), hand);
             let hands = (before.holder_n, before.closed) != (thread.standing.holder_n, thread.standing.closed);
             if hands {
+                let said = Said::default();
                 let form =
-                    composer(&self.operator, &thread.summary, &thread.standing, &thread.customer, Said::default());
+                    self.dashboard.composer(&self.operator, &thread.summary, &thread.standing, &thread.customer, said);
                 object.insert("composer".to_owned(), form);
             }
         }

@@ -9,11 +9,13 @@ mod attempts;
 mod attention;
 mod conversation;
 mod customers;
+mod drafts;
 mod events;
 mod flow;
 mod history;
 mod inbox;
 mod live;
+mod notes;
 mod pages;
 mod palette;
 mod playbooks;
@@ -21,6 +23,7 @@ mod replies;
 mod setup;
 mod sightings;
 mod sign_in;
+mod snooze;
 mod spine;
 mod thread;
 mod words;
@@ -37,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
+use crate::engine::suggest::Suggester;
 use crate::model::time::Millis;
 use crate::record::Record;
 use crate::store::Store;
@@ -158,6 +162,8 @@ pub struct Parts {
     pub lag: Lag,
     /// The playbooks.
     pub playbooks: Arc<dyn Playbooks>,
+    /// Who writes drafts for operators.
+    pub suggester: Suggester,
     /// What this server is set up with.
     pub installation: Installation,
     /// Ends live pages when the server drains.
@@ -205,6 +211,9 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/claim", post(acts::claim))
         .route("/operator/conversations/{id}/release", post(acts::release))
         .route("/operator/conversations/{id}/say", post(acts::say))
+        .route("/operator/conversations/{id}/note", post(notes::leave))
+        .route("/operator/conversations/{id}/snooze", post(snooze::put_off))
+        .route("/operator/conversations/{id}/draft", post(drafts::write))
         .route("/operator/conversations/{id}/close", post(acts::close))
         .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))
         .route("/operator/conversations/{id}/typing", post(attention::typing))

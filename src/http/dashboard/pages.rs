@@ -56,7 +56,7 @@ impl Dashboard {
         section: &str,
         mut values: Value,
     ) -> Result<Html<String>, PageError> {
-        let counts = self.record.counts(&operator.account.id).await?;
+        let counts = self.record.counts(&operator.account.id, self.clock.now()).await?;
         if let Some(object) = values.as_object_mut() {
             let account = &operator.account;
             let me = json!({ "id": account.id, "name": account.name, "email": account.email });

@@ -259,6 +259,15 @@ fn line(base: Row, kind: &Kind) -> Row {
             text: comment.clone().unwrap_or_default(),
             ..base
         },
+        Kind::Helped { of, helped, .. } => Row {
+            glyph: "\u{25cb}",
+            mark: "cu",
+            title: format!("{} by message {of}", if *helped { "helped" } else { "not helped" }),
+            ..base
+        },
+        Kind::Stopped { .. } => {
+            Row { glyph: "\u{25cb}", mark: "cu", title: "stopped the assistant".to_owned(), ..base }
+        }
         Kind::Closed { outcome } => {
             Row { glyph: "\u{2500}", mark: "sys", title: format!("closed: {}", outcome_words(*outcome)), ..base }
         }

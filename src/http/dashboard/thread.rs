@@ -107,7 +107,7 @@ impl Thread {
                 self.growing = None;
                 self.words_due = Some(now);
             }
-            Ok(Live::Typing { conversation, by }) if conversation == here => {
+            Ok(Live::Typing { conversation, by, .. }) if conversation == here => {
                 self.presence_due |= self.others.writes(by, now);
             }
             Ok(Live::Attends { conversation, operator, attention }) if conversation == here => {

@@ -195,3 +195,30 @@ pub(super) fn set_meta(db: &Connection, key: &str, value: &[u8]) -> rusqlite::Re
     let sql = "insert into meta (key, value) values (?1, ?2) on conflict (key) do update set value = excluded.value";
     db.prepare_cached(sql)?.execute(rusqlite::params![key, value]).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Bounds;
+
+    #[test]
+    fn a_commit_is_on_the_disk_when_it_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let bounds = Bounds {
+            inbox: 1,
+            effects: 1,
+            journal: 1,
+            dedupe_keys: 1,
+            dedupe: crate::model::time::Millis::hours(1),
+            dead: 1,
+            dead_a_customer: 1,
+        };
+        let (url, prefix) = ("embedded:".to_owned(), String::new());
+        let settings = Settings { url, prefix, partitions: 1, min_replicas: 0, bounds };
+        let (_held, db, _fixed) = take(folder.path(), &settings).unwrap();
+        let mode: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        let synchronous: i64 = db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        // 2 is `full`: the log is synced at each commit, not now and then.
+        assert_eq!((mode.as_str(), synchronous), ("wal", 2));
+    }
+}

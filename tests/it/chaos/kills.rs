@@ -101,6 +101,11 @@ impl Load {
         answered.wait_for(|answered| *answered >= until).await.unwrap();
     }
 
+    /// The events that were accepted so far.
+    pub(super) fn so_far(&self) -> Vec<String> {
+        self.shared.accepted.lock().unwrap().values().map(|one| one.event.clone()).collect()
+    }
+
     /// Lets the requests under way be answered, and answers what was accepted by the sender's ids.
     pub(super) async fn end(self) -> BTreeMap<String, Accepted> {
         self.shared.enough.store(true, Ordering::Relaxed);

@@ -9,8 +9,15 @@ use crate::journeys::model::{Model, Says};
 use crate::journeys::world::until;
 use crate::store::Place;
 
-/// Named in the operations guide, but only where the configuration has a webhook, or an API that was called.
+/// Named in the operations guide, but only where the configuration has a webhook, an API that was called, or a topic
+/// (`topics` looks at its own).
 const RARE: &[&str] = &[
+    "beckon_outbox_items_total",
+    "beckon_outbox_oldest_seconds",
+    "beckon_outbox_seconds",
+    "beckon_outbox_waiting",
+    "beckon_topic_customers_total",
+    "beckon_topic_page_seconds",
     "beckon_hooks_refused_total",
     "beckon_calls_total",
     "beckon_adapter_waiting",
@@ -24,12 +31,12 @@ fn documented() -> BTreeSet<String> {
     names.map(|name| name.split('{').next().unwrap().to_owned()).collect()
 }
 
-async fn metrics(process: &Process) -> String {
+pub(super) async fn metrics(process: &Process) -> String {
     reqwest::get(format!("{}/metrics", process.url)).await.unwrap().text().await.unwrap()
 }
 
 /// The value of a metric with these labels, as they are printed.
-fn value(metrics: &str, line: &str) -> Option<f64> {
+pub(super) fn value(metrics: &str, line: &str) -> Option<f64> {
     metrics.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
 }
 

@@ -2,13 +2,15 @@
 
 mod bounds;
 mod charges;
+mod greedy;
 mod kills;
 mod metrics;
-mod nodes;
+pub(crate) mod nodes;
 mod pauses;
-mod poison;
+pub(crate) mod poison;
 pub(crate) mod process;
 mod reloads;
+mod restore;
 mod schemas;
 mod secrets;
 mod shutdown;

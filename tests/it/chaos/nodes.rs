@@ -28,7 +28,7 @@ use crate::store::{P0, Place, TTL};
 
 chaos!(an_owner_that_panics_is_replaced, catalogs_that_nobody_uses_are_let_go);
 
-fn parts(store: &Arc<dyn Store>, shelf: Shelf, settings: Settings) -> Parts {
+pub(crate) fn parts(store: &Arc<dyn Store>, shelf: Shelf, settings: Settings) -> Parts {
     Parts {
         store: Arc::clone(store),
         shelf,

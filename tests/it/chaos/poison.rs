@@ -5,24 +5,28 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beckon::engine::effects::Runner;
 use beckon::engine::inbox::Inbox;
 use beckon::engine::node::Settings;
 use beckon::engine::owner::{Owner, Worked};
 use beckon::engine::shelf::Shelf;
 use beckon::model::catalog::{Catalog, Files};
+use beckon::model::decision::Effect;
 use beckon::model::event::Event;
-use beckon::model::ids::{ActorId, Pos};
+use beckon::model::ids::{ActorId, CallId, ConversationId, Pos};
 use beckon::model::input::{Body, Envelope, InForce, To};
-use beckon::store::{Lease, NewInput, Store};
+use beckon::store::{Batch, Committed, Lease, NewInput, Store};
 use serde_json::{Value, json};
 
 use super::chaos;
+use super::nodes::parts;
 use crate::store::{P0, Place, TTL};
 
 chaos!(
     an_input_that_ended_processes_twice_is_put_aside_and_the_partition_goes_on,
     an_input_that_ended_one_process_is_decided,
     a_panic_puts_its_input_aside_and_nothing_else,
+    an_effect_that_cannot_be_read_takes_no_place_from_others,
 );
 
 /// A playbook whose words use a filter; the test lets it panic for one customer.
@@ -38,7 +42,7 @@ open:
 /// What `| upper` cannot bear.
 const UNBEARABLE: &str = "unbearable";
 
-pub(super) async fn with_catalog(store: &Arc<dyn Store>) -> (Shelf, InForce) {
+pub(crate) async fn with_catalog(store: &Arc<dyn Store>) -> (Shelf, InForce) {
     let files: Files = BTreeMap::from([("playbooks/loud.yaml".to_owned(), PLAYBOOK.as_bytes().to_vec())]);
     let compiled = compile(&files).unwrap();
     store.put_catalog(&compiled.hash, &files).await.unwrap();
@@ -155,4 +159,31 @@ async fn a_panic_puts_its_input_aside_and_nothing_else(place: Place) {
     for customer in ["before", "after"] {
         assert!(has_state(&store, customer).await, "{customer}");
     }
+}
+
+async fn an_effect_that_cannot_be_read_takes_no_place_from_others(place: Place) {
+    let store = place.open().await;
+    let (shelf, _) = with_catalog(&store).await;
+    let lease = store.acquire(P0, "alive", TTL).await.unwrap().unwrap();
+    // Results go to a customer's own partition.
+    let of_p0 = |id: &String| ActorId::user(id).partition(store.partitions()) == P0;
+    let name = (0..).map(|n| format!("somebody{n}")).find(of_p0).unwrap();
+    let to = put(&store, &name, "a").await;
+    let (actor, conversation) = (ActorId::user(&name), ConversationId { partition: P0, pos: to, k: 0 });
+    let (operation, catalog) = ("shop.get_order".to_owned(), "of another day".to_owned());
+    let (call, at, args) = (CallId(1), to.time(), serde_json::Map::new());
+    let effect = Effect::Call { actor, conversation, call, operation, catalog, args, write: false, at };
+    let good = (effect.key(), serde_json::to_vec(&effect).unwrap());
+    let effects = vec![("of a newer build".to_owned(), b"{}".to_vec()), good];
+    let batch = Batch { effects, ..Batch::default() };
+    assert_eq!(store.commit(P0, lease.epoch, lease.at, to, batch).await.unwrap(), Committed::Applied);
+
+    let outside = parts(&store, shelf.clone(), Settings::default()).outside;
+    // One place in all.
+    let mut runner = Runner::new(Arc::clone(&store), shelf, outside, P0, lease.epoch, 1);
+    runner.begin(true).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), runner.ended()).await.expect("the other has the place");
+    let results = store.read(P0, to, 9).await.unwrap();
+    let result: Envelope = serde_json::from_slice(&results[0].payload).unwrap();
+    assert!(matches!(result.body, Body::Called { .. }), "{result:?}");
 }

@@ -37,6 +37,7 @@ pub struct Site {
 /// A process that serves.
 pub struct Process {
     child: Child,
+    lines: mpsc::Receiver<String>,
     pub url: String,
     /// What it printed before it listened.
     pub said: Vec<String>,
@@ -124,24 +125,44 @@ impl Site {
         command
     }
 
+    /// `beckon serve` with so much memory, in KiB: where it asks for more the system refuses, as a full machine does.
+    pub fn serve_within(&self, memory: u32) -> Command {
+        let serve = self.serve(&["--single"]);
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(format!("ulimit -v {memory} && exec \"$0\" \"$@\""));
+        command.arg(serve.get_program()).args(serve.get_args()).env_clear().envs(&self.env);
+        // Else the C library reserves for each thread what only its first few need.
+        command.env("MALLOC_ARENA_MAX", "1");
+        command
+    }
+
     /// Starts a process and waits until it listens.
     pub fn start(&self) -> Process {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log")).unwrap();
-        let mut child =
-            self.serve(&["--single"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let (told, said) = mpsc::channel();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(told.send(line))));
-        let mut process = Process { child, url: String::new(), said: Vec::new() };
+        self.listening(self.serve(&["--single"]))
+    }
+
+    /// Starts this command and waits until it listens.
+    pub fn listening(&self, command: Command) -> Process {
+        let mut process = self.launch(command);
         while process.said.len() < 2 {
-            match said.recv_timeout(PATIENCE) {
-                Ok(line) => process.said.push(line),
-                Err(_) => panic!("the server does not start:\n{}", self.log()),
+            match process.prints() {
+                Some(line) => process.said.push(line),
+                None => panic!("the server does not start:\n{}", self.log()),
             }
         }
         let url = process.said[0].strip_prefix("listening at ").expect("it says where it listens");
         process.url = url.to_owned();
         process
+    }
+
+    /// Starts this command and waits for nothing.
+    pub fn launch(&self, mut command: Command) -> Process {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.path().join("log")).unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let (told, lines) = mpsc::channel();
+        let printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || printed.map_while(Result::ok).for_each(|line| drop(told.send(line))));
+        Process { child, lines, url: String::new(), said: Vec::new() }
     }
 
     pub async fn rest(&self, process: &Process, method: Method, path: &str, body: Value) -> (u16, Value) {
@@ -222,6 +243,11 @@ impl Site {
 }
 
 impl Process {
+    /// The next line that it prints; none where it prints no more.
+    pub fn prints(&mut self) -> Option<String> {
+        self.lines.recv_timeout(PATIENCE).ok()
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::chaos;
+use super::metrics::{metrics, value};
 use super::process::{Process, Site};
 use crate::journeys::api::Api;
 use crate::journeys::topics::PEOPLE;
@@ -54,6 +55,9 @@ async fn everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_pro
     process = killed(&site, process, &ended, crowd).await;
     until_all(&site, &process, &ended, crowd, "joined").await;
     println!("{crowd} customers: told in {of_beginning:?}, with the end in {:?}", begun.elapsed());
+
+    let told = metrics(&process).await;
+    assert!(value(&told, "beckon_topic_customers_total").is_some_and(|told| told > 0.0), "{told}");
 
     let mut entries: BTreeMap<String, u64> = BTreeMap::new();
     let mut path = "/v1/conversations?limit=200".to_owned();

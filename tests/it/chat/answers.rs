@@ -65,6 +65,27 @@ async fn an_ack_waits_for_an_entry_that_no_hint_brought() {
 }
 
 #[tokio::test]
+async fn who_has_asked_much_that_is_not_answered_is_told_to_wait() {
+    let mut settings = settings();
+    settings.bounds.burst = 1_000;
+    let server = Server::with(settings, Shelf::default()).await;
+    let conversation = server.owner.open(&user("42"), "May I help?", &[]).await;
+    let (mut client, _) = server.user("42").await;
+    server.owner.rests();
+    for _ in 0..64 {
+        client.send(say(&client_id(), conversation, "yes")).await;
+    }
+    client.assert_quiet().await;
+    let id = client_id();
+    client.send(say(&id, conversation, "yes")).await;
+    let told = client.next().await;
+    assert_eq!((&told["code"], &told["client_id"]), (&json!("busy"), &json!(id)), "{told}");
+    assert!(told["retry_after"].is_u64(), "{told}");
+    let undecided: u64 = server.owner.store.fill().await.unwrap().values().map(|fill| fill.undecided).sum();
+    assert_eq!(undecided, 64, "and nothing was appended");
+}
+
+#[tokio::test]
 async fn a_refusal_stays_the_same() {
     let server = Server::start().await;
     let conversation = server.owner.open(&user("42"), "Which?", &["Red", "Blue"]).await;

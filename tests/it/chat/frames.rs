@@ -152,6 +152,27 @@ async fn a_flood_of_frames_is_slowed_then_closed_and_harms_nobody_else() {
 }
 
 #[tokio::test]
+async fn guessing_conversations_is_slowed_sooner_than_talking() {
+    let mut settings = settings();
+    (settings.bounds.frames, settings.bounds.burst) = (1, 20);
+    let server = Server::with(settings, Shelf::default()).await;
+    let (mut client, _) = server.user("42").await;
+    let mut codes = Vec::new();
+    for n in 0..8 {
+        let say =
+            json!({ "type": "say", "client_id": client_id(), "conversation_id": format!("0-1-1-{n}"), "text": "x" });
+        client.send(say).await;
+        codes.push(client.next().await["code"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(
+        codes.iter().filter(|code| *code == "unknown_conversation").count(),
+        4,
+        "each counts as five: {codes:?}"
+    );
+    assert_eq!(codes.last().unwrap(), "too_fast");
+}
+
+#[tokio::test]
 async fn a_flood_of_pings_is_closed() {
     let server = Server::start().await;
     let (mut client, _) = server.user("42").await;

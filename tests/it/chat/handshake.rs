@@ -2,6 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use beckon::model::customer::Trait;
+use beckon::model::event::Trust;
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use super::*;
@@ -165,4 +167,33 @@ async fn traits_of_a_token_are_appended_where_they_differ() {
     let partition = user("7").partition(server.owner.store.partitions());
     let inputs = server.owner.store.read(partition, Default::default(), 100).await.unwrap();
     assert_eq!(inputs.len(), 2, "the same traits again are nothing new");
+}
+
+#[tokio::test]
+async fn a_zone_is_learned_of_who_is_known_and_of_nobody_else() {
+    let server = Server::start().await;
+    let hello = |zone: &str| json!({ "type": "hello", "token": token("8"), "timezone": zone, "resume": {} });
+    let inputs = async || {
+        let partition = user("8").partition(server.owner.store.partitions());
+        server.owner.store.read(partition, Default::default(), 100).await.unwrap().len()
+    };
+    let learned = async |zone: &str, trust: Trust| {
+        let is = |held: &Trait| held.value == zone && held.trust == trust;
+        server.owner.decided(&user("8"), |state| state.traits.get("browser_timezone").is_some_and(is)).await;
+    };
+    server.hello(hello("Europe/Lisbon")).await;
+    assert_eq!(inputs().await, 0, "of a stranger nothing is kept");
+    server.owner.open(&user("8"), "Your card was declined.", &[]).await;
+    server.hello(hello("Nowhere/Atall")).await;
+    assert_eq!(inputs().await, 1, "a zone that is none is nothing");
+    for zone in ["Europe/Lisbon", "Europe/Lisbon", "Europe/Berlin"] {
+        server.hello(hello(zone)).await;
+        learned(zone, Trust::Client).await;
+    }
+    assert_eq!(inputs().await, 3, "the same again is nothing new");
+    let claims = json!({ "sub": "8", "exp": seconds() + 60, "traits": { "browser_timezone": "Asia/Tokyo" } });
+    server.hello(json!({ "type": "hello", "token": sign(&claims, KEY) })).await;
+    learned("Asia/Tokyo", Trust::Server).await;
+    server.hello(hello("Europe/Lisbon")).await;
+    assert_eq!(inputs().await, 4, "what the company says stands");
 }

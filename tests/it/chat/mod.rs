@@ -87,10 +87,15 @@ impl Server {
     }
 
     async fn with(settings: Settings, shelf: Shelf) -> Server {
+        Server::on(settings, shelf, |store| store).await
+    }
+
+    /// With a store for chat that stands before its owner's.
+    async fn on(settings: Settings, shelf: Shelf, before: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let store = embedded(folder.path());
         let owner = Owner::start(Arc::clone(&store)).await;
-        let chat = Chat::new(store, settings, Arc::new(shelf), Arc::new(SystemClock)).unwrap();
+        let chat = Chat::new(before(store), settings, Arc::new(shelf), Arc::new(SystemClock)).unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         // Small, so that a slow reader shows soon.
         socket.set_send_buffer_size(16 * 1_024).unwrap();

@@ -11,7 +11,7 @@ use beckon::model::conversation::{Author, Conversation, Holder, Phase, client_id
 use beckon::model::customer::{RefusalCode, State, Trait};
 use beckon::model::decision::{Answer, Reply};
 use beckon::model::entry::{By, Entry, Kind, Logged, OutcomeKind};
-use beckon::model::event::{Event, Trust};
+use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, ConversationId, EntryId, Partition, Pos};
 use beckon::model::input::{Body, Choice, Envelope, Operator, To};
 use beckon::model::live::Live;
@@ -35,6 +35,11 @@ impl Drop for Owner {
 }
 
 impl Owner {
+    /// Decides nothing any more.
+    pub fn rests(&self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+
     pub async fn start(store: Arc<dyn Store>) -> Owner {
         let mute = Arc::new(AtomicBool::new(false));
         let mut wakes = store.wakes().await.unwrap();
@@ -192,8 +197,8 @@ impl Work {
                 self.conversation(id).offered = choices.clone();
                 self.add(id, By::Assistant, true, message(text, choices, None));
             }
-            Body::Identify { traits } => {
-                let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust: Trust::Server }));
+            Body::Identify { traits, trust } => {
+                let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust }));
                 self.state.traits.extend(held);
             }
             Body::Said { conversation, playbook, client_id, text } => {
@@ -298,5 +303,5 @@ fn choice(value: &Value) -> Choice {
 }
 
 fn message(text: String, choices: Vec<Choice>, client_id: Option<String>) -> Kind {
-    Kind::Message { text, choices, choice: None, client_id, name: None }
+    Kind::Message { text, locale: None, choices, choice: None, client_id, name: None }
 }

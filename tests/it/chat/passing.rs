@@ -19,7 +19,7 @@ async fn words_on_their_way_arrive_in_order_joined_and_dense() {
     let theirs = server.owner.open(&user("43"), "May I help?", &[]).await;
     let (mut client, _) = server.user("42").await;
     server.owner.hint(&user("42"), &delta(theirs, 1, 0, "not yours")).await;
-    server.owner.hint(&user("42"), &Live::Typing { conversation, by: By::Assistant }).await;
+    server.owner.hint(&user("42"), &Live::Typing { conversation, by: By::Assistant, call: None }).await;
     for n in 0..30 {
         server.owner.hint(&user("42"), &delta(conversation, 7, n, &format!("{n} "))).await;
     }
@@ -56,7 +56,7 @@ async fn typing_of_the_customer_is_told_to_others_and_not_back() {
     let hint = operator.recv().await.unwrap();
     let beckon::store::Hint::Payload(payload) = hint else { panic!("{hint:?}") };
     let live: Live = serde_json::from_slice(&payload).unwrap();
-    assert_eq!(live, Live::Typing { conversation, by: By::Customer });
+    assert_eq!(live, Live::Typing { conversation, by: By::Customer, call: None });
     assert!(operator.try_recv().is_err(), "told once in a while, not with each key");
 }
 

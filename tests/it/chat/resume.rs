@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use beckon::model::decision::SummaryState;
-use beckon::model::entry::{By, HolderKind, Kind, OutcomeKind};
+use beckon::model::entry::{By, HolderKind, Kind, Logged, OutcomeKind};
 use beckon::model::ids::{EntryId, Pos};
 use beckon::model::input::Body;
+use beckon::model::live::Live;
 use beckon::model::time::Ms;
-use beckon::store::{Batch, NewEntry};
+use beckon::store::{Batch, Channel, NewEntry};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::nodes::gated::Gated;
 
 /// What a client has: number, id and text of each entry, by conversation.
 #[derive(Default)]
@@ -110,7 +112,7 @@ async fn f20_a_socket_cut_at_random_bytes_misses_nothing_and_repeats_nothing() {
                     server.owner.write(&me, conversation, &format!("{written} {}", "y".repeat(written % 200))).await;
                 }
             }
-            let live = beckon::model::live::Live::Typing { conversation: first, by: By::Operator };
+            let live = beckon::model::live::Live::Typing { conversation: first, by: By::Operator, call: None };
             server.owner.hint(&me, &live).await;
         }
     }
@@ -137,7 +139,7 @@ async fn more_hints_at_once_than_a_session_holds_lose_nothing() {
     screen.take(&welcome);
     for n in 1..=400 {
         server.owner.write(&user("42"), conversation, &n.to_string()).await;
-        let live = beckon::model::live::Live::Typing { conversation, by: By::Operator };
+        let live = beckon::model::live::Live::Typing { conversation, by: By::Operator, call: None };
         server.owner.hint(&user("42"), &live).await;
     }
     while screen.logs[&conversation.to_string()].len() < 401 {
@@ -165,11 +167,31 @@ async fn a_hint_that_skips_an_entry_and_a_bus_that_lost_some_make_a_session_read
     }
     written(4, true).await;
     client.assert_quiet().await;
-    let live = beckon::model::live::Live::Typing { conversation, by: By::Customer };
+    let live = beckon::model::live::Live::Typing { conversation, by: By::Customer, call: None };
     for _ in 0..500 {
         server.owner.hint(&me, &live).await;
     }
     assert_eq!(client.next().await["seq"], 4, "more hints than the session holds: some are lost");
+}
+
+#[tokio::test]
+async fn a_read_that_failed_is_tried_again_long_before_the_next_ping() {
+    let mut gates = None;
+    let server = Server::on(settings(), Shelf::default(), |store| gates.insert(Gated::new(store)).clone() as _).await;
+    let (me, gates) = (user("42"), gates.unwrap());
+    let conversation = server.owner.open(&me, "1", &[]).await;
+    let (mut client, _) = server.user("42").await;
+    server.owner.mute.store(true, Ordering::SeqCst);
+    server.owner.write(&me, conversation, "2").await;
+    server.owner.decided(&me, |state| state.conversations[&conversation].seq == 2).await;
+    server.owner.mute.store(false, Ordering::SeqCst);
+    // The third says that the second was missed, and then the log cannot be read.
+    gates.fail_next("log", 1);
+    server.owner.write(&me, conversation, "3").await;
+    for seq in [2, 3] {
+        assert_eq!(client.next().await["seq"], seq);
+    }
+    gates.have_failed("log").await;
 }
 
 #[tokio::test]
@@ -238,8 +260,19 @@ async fn f21_a_cursor_whose_entry_is_another_or_none_gets_a_reset_and_the_log_fr
 
 #[tokio::test]
 async fn f21_a_store_that_went_back_under_an_open_session_is_told_by_reset() {
+    goes_back_under_an_open_session(Duration::from_millis(100), false).await;
+}
+
+#[tokio::test]
+async fn f21_an_entry_that_replaces_another_is_no_old_one() {
+    // Long before the next ping.
+    goes_back_under_an_open_session(Duration::from_secs(60), true).await;
+}
+
+/// The log is replaced by one of two entries, whose second is another; a hint may tell of that one.
+async fn goes_back_under_an_open_session(ping: Duration, tells: bool) {
     let mut settings = settings();
-    settings.times.ping = Duration::from_millis(100);
+    settings.times.ping = ping;
     let server = Server::with(settings, Shelf::default()).await;
     let me = user("42");
     let conversation = server.owner.open(&me, "1", &[]).await;
@@ -255,7 +288,9 @@ async fn f21_a_store_that_went_back_under_an_open_session_is_told_by_reset() {
     let log = store.log(conversation, Default::default(), 10).await.unwrap();
     let visible = log.iter().map(|(_, payload)| serde_json::from_slice::<Entry>(payload).unwrap());
     let mut kept: Vec<Entry> = visible.filter(|entry| entry.visible).take(2).collect();
-    kept[1].id = EntryId(ConversationId { k: 77, ..conversation });
+    // It was decided later than the last one that was sent.
+    let later = Pos { ms: conversation.pos.ms + 60_000, n: 0 };
+    kept[1].id = EntryId(ConversationId { pos: later, ..conversation });
     for (entry, n) in kept.iter_mut().zip(1..) {
         entry.n = n;
     }
@@ -267,10 +302,19 @@ async fn f21_a_store_that_went_back_under_an_open_session_is_told_by_reset() {
     });
     let held = state.conversations.get_mut(&conversation).unwrap();
     (held.n, held.seq) = (2, 2);
+    let second = Logged { conversation, entry: kept[1].clone() };
+    let live = Live::Committed { entries: vec![second], answers: Vec::new() };
+    let hint = (Channel::Actor(me.clone()), serde_json::to_vec(&live).unwrap());
+    let hints = if tells { vec![hint] } else { Vec::new() };
     let mut from = lease.at;
     for batch in [
         Batch { forget: vec![conversation], ..Batch::default() },
-        Batch { entries: entries.collect(), states: vec![(me.clone(), Some(state.encode()))], ..Batch::default() },
+        Batch {
+            entries: entries.collect(),
+            hints,
+            states: vec![(me.clone(), Some(state.encode()))],
+            ..Batch::default()
+        },
     ] {
         let to = server.owner.inbox.append_always(&me, Body::Tick).await.unwrap().pos;
         store.commit(partition, lease.epoch, from, to, batch).await.unwrap();
@@ -327,6 +371,7 @@ async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive
     };
     let message = |text: &str| Kind::Message {
         text: text.to_owned(),
+        locale: None,
         choices: Vec::new(),
         choice: None,
         client_id: None,
@@ -377,6 +422,7 @@ async fn a_hello_that_names_a_hundred_archived_conversations_gets_a_bounded_welc
         let line = |at: u32| {
             let kind = Kind::Message {
                 text: format!("{at} {text}"),
+                locale: None,
                 choices: Vec::new(),
                 choice: None,
                 client_id: None,

@@ -1,6 +1,7 @@
 //! A state never passes its bound, and neither does a log, whatever comes.
 
 use beckon::model::customer::{MAX_ENTRIES, MAX_STATE};
+use beckon::model::event::Trust;
 
 use super::*;
 
@@ -94,7 +95,7 @@ fn no_input_is_so_large_that_the_state_passes_its_bound() {
         *last = bounded(&catalogs, std::mem::take(&mut last.state), at, body);
     };
     let traits = (0..400).map(|n| (format!("trait-{n}"), json!("x".repeat(n * 20)))).collect();
-    next(&mut last, Body::Identify { traits });
+    next(&mut last, Body::Identify { traits, trust: Trust::Server });
     assert!(last.state.traits.len() > 10, "small ones are learned");
     for n in 0..50 {
         let mut link = Event::new("shop", "alias", "alias", Some(ActorId::user("42")), json!({}));

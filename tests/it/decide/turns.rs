@@ -1,6 +1,7 @@
 //! Turns: when they end, what they leave on screens, and what the assistant may do in one answer.
 
-use beckon::model::decision::generate_key;
+use beckon::model::customer::RefusalCode;
+use beckon::model::decision::{Answer, generate_key};
 use beckon::model::input::{HandoffRequest, Settled};
 
 use super::*;
@@ -52,6 +53,24 @@ fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen
     }
     let step = decide(asked().state, &input(p(5), generated(4, 1, calls("shop.list_cards", json!({})))), &catalogs());
     assert_eq!(step.dropped, [], "the turn goes on, and a higher `try` clears");
+}
+
+#[test]
+fn an_empty_answer_is_none_and_the_customer_gets_words_and_a_person() {
+    let empty = decide(played(&walk()[..4]).state, &input(p(5), generated(4, 1, Generation::default())), &catalogs());
+    assert_eq!(entries(&empty), ["7:2 step", "8:3 message", "9:3 handoff", "10:4 holder"]);
+}
+
+#[test]
+fn a_frame_sent_again_gets_the_refusal_that_it_got() {
+    // Refused while nothing of the kind was on offer, and the same now that it is.
+    let early = chose("choose-0000000009", "card-a");
+    let mut inputs = walk()[..3].to_vec();
+    inputs.push((Pos { ms: p(3).ms + 500, n: 0 }, early.clone()));
+    assert_eq!(refused(&played(&inputs)), Some("choice_gone"));
+    inputs.extend_from_slice(&walk()[3..7]);
+    let again = decide(played(&inputs).state, &input(p(8), early), &catalogs());
+    assert_eq!((refused(&again), entries(&again)), (Some("choice_gone"), Vec::new()));
 }
 
 #[test]
@@ -276,4 +295,66 @@ fn a_confirmation_lapses_after_ten_minutes_at_the_next_message_and_at_the_end() 
     let just = Pos { ms: due.ms, n: 0 };
     let held = decide(asked().state, &input(just, confirmed()), &catalogs());
     assert_eq!(effects(&held), ["write c/3 shop.retry_payment"], "a moment before it lapses it holds");
+}
+
+fn stop(client_id: &str) -> Body {
+    Body::Stopped { conversation: c(), client_id: client_id.to_owned() }
+}
+
+#[test]
+fn a_turn_that_the_customer_stops_is_over_and_begins_by_nobody_again() {
+    let asked = played(&walk()[..4]);
+    let stopped = decide(asked.state, &input(p(5), stop("stop-00000000001")), &catalogs());
+    assert_eq!(stopped.dropped, [(c(), p(4))], "its half-told words go");
+    assert_eq!(stopped.cancelled, [generate_key(c(), p(4), 1)], "and its model is not waited for");
+    assert!(entries(&stopped).last().unwrap().ends_with(" stopped"), "{:?}", entries(&stopped));
+    assert_eq!((conversation(&stopped).turn.is_none(), conversation(&stopped).unanswered), (true, false));
+    let late = decide(stopped.state.clone(), &input(p(6), generated(4, 1, words("Yes."))), &catalogs());
+    assert_eq!((entries(&late).len(), late.ignored), (0, Some(beckon::model::decision::Ignored::LateGeneration)));
+    let again = decide(stopped.state, &input(p(6), stop("stop-00000000002")), &catalogs());
+    assert_eq!(entries(&again).len(), 0, "where nothing is under way nothing is to be stopped, and that is well");
+    assert!(matches!(again.answers[..], [Answer { reply: Reply::Done { .. }, .. }]));
+}
+
+#[test]
+fn a_write_that_has_left_is_not_stopped_and_the_customer_hears_of_it() {
+    let catalogs = catalogs();
+    let charging = played_by(&catalogs, &walk()[..10]);
+    let stopped = decide(charging.state, &input(p(11), stop("stop-00000000001")), &catalogs);
+    assert_eq!(stopped.cancelled, [] as [String; 0]);
+    let paid = decide(stopped.state, &input(p(12), called(3, json!({ "status": "paid" }))), &catalogs);
+    assert!(entries(&paid)[0].contains(" call"), "{:?}", entries(&paid));
+    assert!(effects(&paid)[0].starts_with("generate "), "{:?}", effects(&paid));
+}
+
+#[test]
+fn whether_a_message_helped_is_noted_and_one_that_is_not_there_is_refused() {
+    let walked = played(&walk()[..4]);
+    let last = conversation(&walked).seq;
+    let helped = |seq: u32, client_id: &str| {
+        let body = Body::Helped { conversation: c(), client_id: client_id.to_owned(), seq, helped: false };
+        decide(walked.state.clone(), &input(p(5), body), &catalogs())
+    };
+    let noted = helped(1, "help-00000000001");
+    assert!(entries(&noted)[0].ends_with(" helped"), "{:?}", entries(&noted));
+    assert_eq!(conversation(&noted).seq, last, "customers do not see it");
+    for seq in [0, last + 1] {
+        let refused = helped(seq, "help-00000000002");
+        let Reply::Refused(code) = refused.answers[0].reply else { panic!("it was taken") };
+        assert_eq!((entries(&refused).len(), code), (0, RefusalCode::UnknownMessage));
+    }
+}
+
+#[test]
+fn a_note_changes_neither_who_holds_nor_what_the_customer_sees() {
+    let walked = played(&walk()[..4]);
+    let operator = Operator { id: "op-rui".to_owned(), name: "Rui".to_owned() };
+    let (client_id, text) = ("note-00000000001".to_owned(), "Careful.".to_owned());
+    let body = Body::Noted { conversation: c(), operator, client_id, text };
+    let noted = decide(walked.state.clone(), &input(p(5), body.clone()), &catalogs());
+    assert!(entries(&noted)[0].contains(" note"), "{:?}", entries(&noted));
+    let (before, after) = (conversation(&walked), conversation(&noted));
+    assert_eq!((after.seq, &after.holder, &after.turn), (before.seq, &before.holder, &before.turn));
+    let again = decide(noted.state, &input(p(6), body), &catalogs());
+    assert_eq!(entries(&again).len(), 0, "sent twice it counts once");
 }

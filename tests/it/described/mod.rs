@@ -63,6 +63,7 @@ fn log() -> Vec<Value> {
     let mut kinds = vec![
         Kind::Message {
             text: "**Which** card?".to_owned(),
+            locale: Some("pt-PT".to_owned()),
             choices,
             choice: None,
             client_id: None,
@@ -70,6 +71,7 @@ fn log() -> Vec<Value> {
         },
         Kind::Message {
             text: "Visa".to_owned(),
+            locale: None,
             choices: vec![],
             choice: Some("c_1".to_owned()),
             client_id: client,
@@ -140,7 +142,8 @@ fn every_frame_of_the_server_is_as_described() {
         ServerFrame::Opened { conversation },
         ServerFrame::Delta { conversation_id, turn_id, attempt: 1, index: 0, text: "W" },
         ServerFrame::Dropped { conversation_id, turn_id },
-        ServerFrame::Typing { conversation_id, by: By::Operator },
+        ServerFrame::Typing { conversation_id, by: By::Operator, call: None },
+        ServerFrame::Typing { conversation_id, by: By::Assistant, call: Some("shop.get_order") },
         ServerFrame::Ack { client_id: "0123456789abcdef", conversation_id: Some(conversation_id), seq: 2 },
         ServerFrame::Ack { client_id: "0123456789abcdef", conversation_id: None, seq: 0 },
         ServerFrame::Reset { conversation_id },
@@ -166,7 +169,12 @@ fn every_frame_of_a_client_is_as_described_and_is_read_back_as_it_was() {
     let resume = vec![(conversation, Stand { seq: 3, id: Some(EntryId(id())) })];
     let properties: Map<String, Value> = [("items".to_owned(), json!(2))].into_iter().collect();
     let frames = [
-        ClientFrame::Hello(Box::new(Hello { token: Some("t".to_owned()), anonymous_id: None, resume })),
+        ClientFrame::Hello(Box::new(Hello {
+            token: Some("t".to_owned()),
+            anonymous_id: None,
+            timezone: Some("Europe/Lisbon".to_owned()),
+            resume,
+        })),
         ClientFrame::Say { client_id: client_id.clone(), conversation: None, text: "hi".to_owned() },
         ClientFrame::Say { client_id: client_id.clone(), conversation: Some(conversation), text: "hi".to_owned() },
         ClientFrame::Choose { client_id: client_id.clone(), conversation, choice: "c_1".to_owned() },
@@ -174,6 +182,8 @@ fn every_frame_of_a_client_is_as_described_and_is_read_back_as_it_was() {
         ClientFrame::Seen { conversation, seq: 4 },
         ClientFrame::Typing { conversation },
         ClientFrame::Rate { client_id: client_id.clone(), conversation, score: 5, comment: Some("kind".to_owned()) },
+        ClientFrame::Helped { client_id: client_id.clone(), conversation, seq: 2, helped: false },
+        ClientFrame::Stop { client_id: client_id.clone(), conversation },
         ClientFrame::Track { client_id: client_id.clone(), event: "cart.viewed".to_owned(), properties },
         ClientFrame::Close { client_id, conversation },
         ClientFrame::Ping,

@@ -1,12 +1,16 @@
 //! Writes: done once, whatever happens meanwhile; what nobody knows is settled by a person.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use beckon::model::ids::{ActorId, Partition};
 use serde_json::{Value, json};
 
 use super::api::Mood;
 use super::chat::Chat;
 use super::journeys;
 use super::model::Says;
-use super::world::{ANA, World, assert_dense, of_kind};
+use super::world::{ANA, World, assert_dense, of_kind, until};
 
 journeys!(
     words_during_a_charge_wait_for_its_result,
@@ -17,6 +21,7 @@ journeys!(
     a_model_is_told_what_a_person_settled,
     a_takeover_during_a_charge_gets_its_result_as_an_entry,
     what_the_customer_declines_or_writes_over_is_not_charged,
+    a_server_that_stops_waits_for_a_write_under_way,
 );
 
 /// Up to the confirmation of a charge of `card-a`; answers the conversation and the call.
@@ -275,4 +280,33 @@ async fn what_the_customer_declines_or_writes_over_is_not_charged(mut world: Wor
     other.confirm(&id, &again, false).await;
     assert_eq!(other.hears().await, "All right, I leave it as it is.");
     assert_eq!(world.api.charges("8"), 0);
+}
+
+async fn a_server_that_stops_waits_for_a_write_under_way(mut world: World) {
+    let mut chat = world.chat("42").await;
+    world.event("voucher.due", "42", json!({})).await;
+    let id = chat.opened().await;
+    chat.choose(&id, "Yes please").await;
+    let call = chat.entry("confirm").await["call_id"].clone();
+    world.api.is(Mood::Slow);
+    chat.confirm(&id, &call, true).await;
+    let api = world.api.clone();
+    until("the voucher is asked for", || async { api.vouchers() == 1 }).await;
+    let store = Arc::clone(&world.server().store);
+    let own = ActorId::user("42").partition(store.partitions());
+    let idle = (0..).map(Partition).find(|partition| *partition != own).unwrap();
+    // Without a key nobody could ask again: cut off, its end would be unknown.
+    tokio::join!(world.down(), async {
+        until("it gives leases back", || async {
+            store.acquire(idle, "other", Duration::from_millis(1)).await.unwrap().is_some()
+        })
+        .await;
+        api.release();
+        drop(store);
+    });
+    world.restart().await;
+    world
+        .until_conversation(&id, "it is told", |c| c["entries"].to_string().contains("The voucher is on its way."))
+        .await;
+    assert_eq!(world.api.vouchers(), 1);
 }

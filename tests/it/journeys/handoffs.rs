@@ -87,7 +87,7 @@ async fn where_nobody_comes_the_assistant_stays_and_it_stays_listed(mut world: W
     assert_eq!(chat.hears().await, "You said then you.");
 
     let filter = ConversationFilter {
-        view: View::NeedsPerson { operator: "key:Ana".to_owned() },
+        view: View::NeedsPerson { operator: "key:Ana".to_owned(), now: beckon::model::time::Ms(0) },
         ..ConversationFilter::default()
     };
     until("it is listed for operators", || async {

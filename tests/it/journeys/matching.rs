@@ -60,7 +60,7 @@ async fn an_event_sent_fifty_times_at_once_opens_once(world: World) {
 async fn two_playbooks_on_one_event_open_a_conversation_each(world: World) {
     let playbook = |name: &str, say: &str, when: &str| {
         format!(
-            "playbook: {name}\non:\n  - event: parcel.late\n    when: {when}\nopen:\n  within: 30m\n  say: {say}\ntalk:\n  \
+            "playbook: {name}\non:\n  - event: parcel.late\n    when: {when}\nopen:\n  key: event.data.parcel\n  within: 30m\n  say: {say}\ntalk:\n  \
              script:\n    steps:\n      - on: \"true\"\n        say: \"{say}, again\"\n"
         )
     };
@@ -72,8 +72,9 @@ async fn two_playbooks_on_one_event_open_a_conversation_each(world: World) {
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let mut world = world.with_files(&files).await;
     let mut chat = world.chat("42").await;
-    let event = world.event("parcel.late", "42", json!({ "days": 3 })).await;
+    let event = world.event("parcel.late", "42", json!({ "days": 3, "parcel": "p-1" })).await;
 
+    // Under the same key, which is each playbook's own.
     let mut ids: Vec<String> = Vec::new();
     for _ in 0..2 {
         ids.push(chat.opened().await);

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use beckon::engine::inbox::new_input;
 use beckon::engine::owner::Worked;
 use beckon::model::conversation::CallPhase;
 use beckon::model::entry::{By, CallState, Kind};
-use beckon::model::event::Event;
+use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId};
-use beckon::model::input::{Body, CallOutcome, Settled};
+use beckon::model::input::{Body, CallOutcome, InForce, Settled, To};
 use beckon::model::time::Millis;
 use beckon::store::Store;
 use serde_json::json;
@@ -35,7 +36,7 @@ fn f6_of_two_owners_whose_clocks_differ_only_the_stores_can_commit() {
         store.leap(Millis::seconds(30));
         let mut second = take(&store, partition, "node-2").await.expect("the lease is over");
         assert!(second.epoch() > first.owner.epoch());
-        let pos = first.append(Body::Identify { traits: serde_json::Map::new() }).await;
+        let pos = first.append(Body::Identify { traits: serde_json::Map::new(), trust: Trust::Server }).await;
         assert_eq!(first.step().await.unwrap(), Worked::Lost);
         assert!(!store.renew(partition, first.owner.epoch(), LEASE).await.unwrap());
         let in_force = store.look(|memory| memory.in_force.clone());
@@ -85,6 +86,22 @@ fn f17_a_models_result_after_a_takeover_is_dropped_and_an_adapters_becomes_an_en
         let operator = Desk::operator();
         desk.input(Body::Release { conversation: id, operator, note: None }).await;
         assert!(desk.input(late).await.entries.is_empty(), "a turn that was given up stays so");
+        desk.judge();
+    });
+}
+
+#[test]
+fn f17_an_end_that_is_unknown_twice_is_told_once() {
+    run(async {
+        let mut desk = Desk::new().await;
+        let (id, call) = desk.charging().await;
+        let unknown = || Body::Called { conversation: id, call, outcome: CallOutcome::Unknown("hung up".into()) };
+        desk.input(unknown()).await;
+        let again = desk.input(unknown()).await;
+        assert!(again.entries.is_empty(), "{again:?}");
+        assert_eq!(calls_of(&desk, id), [CallState::Unknown]);
+        desk.input(Body::Called { conversation: id, call, outcome: done() }).await;
+        assert_eq!(calls_of(&desk, id), [CallState::Unknown, CallState::Done], "what is known later is told");
         desk.judge();
     });
 }
@@ -145,6 +162,34 @@ fn f17b_what_the_customer_writes_during_a_charge_waits_and_a_second_charge_is_re
         let again = desk.generated(id, "", &["o-1"]).await;
         desk.input(again).await;
         assert!(desk.conversation(id).confirming.is_some(), "once it is settled the customer may be asked again");
+        desk.judge();
+    });
+}
+
+#[test]
+fn f17b_of_two_questions_about_one_charge_only_the_first_yes_counts() {
+    run(async {
+        let mut desk = Desk::new().await;
+        let first = desk.asked().await;
+        let said = Body::Said {
+            conversation: None,
+            playbook: Some("help".to_owned()),
+            client_id: "says-elsewhere-01".to_owned(),
+            text: "pay".to_owned(),
+        };
+        let second = desk.input(said).await.entries[0].conversation;
+        let mut calls = Vec::new();
+        for id in [first, second] {
+            let propose = desk.generated(id, "", &["o-1"]).await;
+            desk.input(propose).await;
+            calls.push((id, desk.conversation(id).confirming.expect("the customer is asked in both")));
+        }
+        for (id, call) in &calls {
+            let client_id = format!("confirms-{id}-0000");
+            desk.input(Body::Confirmed { conversation: *id, client_id, call: *call, approve: true }).await;
+        }
+        assert_eq!(desk.call(first, calls[0].1).unwrap().phase, CallPhase::Pending);
+        assert_eq!((desk.call(second, calls[1].1), calls_of(&desk, second)), (None, vec![CallState::Refused]));
         desk.judge();
     });
 }
@@ -264,6 +309,26 @@ fn f18_in_any_order_of_many_acts_only_who_holds_speaks() {
             desk.judge();
         });
     }
+}
+
+#[test]
+fn a_batch_that_did_not_arrive_is_decided_again_by_what_held_before_it() {
+    run(async {
+        let mut desk = Desk::new().await;
+        let store = desk.world.store().clone();
+        let first = store.look(|memory| memory.in_force.clone());
+        let before = desk.append(Body::Identify { traits: serde_json::Map::new(), trust: Trust::Server }).await;
+        let next = InForce { revision: 2, hash: super::workspace::VARIANTS[1].to_owned(), paused: Vec::new() };
+        assert!(store.set_in_force(1, &next).await.unwrap());
+        let catalog = new_input(desk.partition, To::Partition, Body::Catalog(next.clone()), None, false);
+        store.append(vec![catalog]).await.unwrap();
+        store.fail_next("commit");
+        assert!(desk.owner.step(&first).await.is_err());
+        assert_eq!(desk.owner.in_force(), &first, "nothing of it holds yet");
+        desk.decide().await;
+        assert_eq!((desk.line(before).revision, desk.owner.in_force()), (1, &next));
+        desk.judge();
+    });
 }
 
 #[test]

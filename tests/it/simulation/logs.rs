@@ -222,7 +222,8 @@ fn somebody_answers(id: ConversationId, conversation: &Told, wrong: &mut Vec<Str
     for entry in &conversation.entries {
         match &entry.kind {
             Kind::Message { .. } | Kind::Confirmed { .. } if entry.by == By::Customer => waiting = Some(entry.n),
-            Kind::Message { .. } | Kind::Confirm { .. } => waiting = None,
+            // Who stops an answer does not wait for it.
+            Kind::Message { .. } | Kind::Confirm { .. } | Kind::Stopped { .. } => waiting = None,
             Kind::Holder { holder: next, .. } => holder = *next,
             _ => {}
         }

@@ -194,12 +194,23 @@ fn is_refusal(reply: &Reply) -> bool {
 }
 
 fn asks(body: &Body) -> bool {
-    use Body::{Chose, Claim, Closed, Confirmed, OperatorClosed, OperatorSaid, Rated, Release, Said, Settle};
+    use Body::{Chose, Claim, Closed, Confirmed, Helped, Noted, OperatorClosed, OperatorSaid, Rated, Release};
+    use Body::{Said, Settle, Stopped};
     match body {
-        Said { .. } | Chose { .. } | Confirmed { .. } | Rated { .. } | Closed { .. } => true,
-        Claim { .. } | Release { .. } | OperatorSaid { .. } | OperatorClosed { .. } | Settle { .. } | Body::Erase => {
-            true
-        }
+        Said { .. }
+        | Chose { .. }
+        | Confirmed { .. }
+        | Rated { .. }
+        | Helped { .. }
+        | Stopped { .. }
+        | Closed { .. } => true,
+        Claim { .. }
+        | Release { .. }
+        | OperatorSaid { .. }
+        | Noted { .. }
+        | OperatorClosed { .. }
+        | Settle { .. }
+        | Body::Erase => true,
         Body::Event(event) => event.only.is_some(),
         _ => false,
     }
@@ -211,6 +222,9 @@ fn client_id(body: &Body) -> Option<&str> {
         | Body::Chose { client_id, .. }
         | Body::Confirmed { client_id, .. }
         | Body::Rated { client_id, .. }
+        | Body::Helped { client_id, .. }
+        | Body::Stopped { client_id, .. }
+        | Body::Noted { client_id, .. }
         | Body::Closed { client_id, .. }
         | Body::OperatorSaid { client_id, .. } => Some(client_id),
         _ => None,

@@ -42,6 +42,8 @@ pub enum Mood {
     Moody,
     /// It does the write so much later.
     Slow(Duration),
+    /// It does nothing, and says so.
+    Refuses,
 }
 
 /// The company's API.
@@ -164,6 +166,7 @@ impl Api {
         let mut inner = self.inner.lock().unwrap();
         match inner.mood {
             Mood::Good => (20, 10, 999),
+            Mood::Refuses => (20, 10, 0),
             Mood::Slow(length) => (length.as_millis() as u64, 10, 999),
             Mood::Moody => {
                 let slow = if inner.chance.often(100) { 20_000 } else { 900 };
@@ -225,6 +228,8 @@ pub enum Voice {
     Wild,
     /// It always proposes the same charge.
     Charges,
+    /// It says nothing for an hour.
+    Silent,
 }
 
 impl Model {
@@ -242,6 +247,7 @@ impl Model {
         let (chance, voice) = &mut *self.inner.lock().unwrap();
         match voice {
             Voice::Plain => (10, Ok(words("I see."))),
+            Voice::Silent => (3_600_000, Ok(words("Where were we?"))),
             Voice::Charges => {
                 let spoken = request.messages.iter().rev().find(|m| !matches!(m, Message::Tool { .. }));
                 match spoken {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use beckon::engine::inbox::{Asked, Inbox};
 use beckon::model::decision::Answer;
-use beckon::model::event::Event;
+use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId, EventId};
 use beckon::model::input::{Body, InForce, Operator, Settled};
 use beckon::store::{LogCursor, Store};
@@ -216,7 +216,7 @@ impl Person {
                 }
                 30..34 => {
                     let traits = [("name".to_owned(), json!(self.count))].into_iter().collect();
-                    self.send(&actor, Body::Identify { traits }).await;
+                    self.send(&actor, Body::Identify { traits, trust: Trust::Server }).await;
                 }
                 _ => {
                     let client_id = self.client_id();
@@ -258,6 +258,8 @@ impl Person {
             }
             70..92 => Body::Seen { conversation, seq: view.seq },
             92..95 => Body::Closed { conversation, client_id },
+            95..97 => Body::Stopped { conversation, client_id },
+            97 => Body::Helped { conversation, client_id, seq: view.seq, helped: self.chance.often(500) },
             _ => Body::Rated { conversation, client_id, score: 4, comment: None },
         })
     }
@@ -292,6 +294,10 @@ impl Person {
                 75..95 => {
                     let note = self.chance.often(500).then(|| "Be kind.".to_owned());
                     Body::Release { conversation, operator, note }
+                }
+                95..97 => {
+                    let client_id = self.client_id();
+                    Body::Noted { conversation, operator, client_id, text: "Knows us well.".to_owned() }
                 }
                 _ => Body::OperatorClosed { conversation, operator },
             };

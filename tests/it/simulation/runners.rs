@@ -9,13 +9,16 @@ use beckon::engine::assistant::Assistant;
 use beckon::engine::effects::{Outside, Runner};
 use beckon::engine::shelf::Shelf;
 use beckon::llm::Llm;
+use beckon::model::conversation::Holder;
+use beckon::model::decision::call_key;
 use beckon::model::entry::{By, CallState, Kind};
 use beckon::model::ids::ConversationId;
+use beckon::model::input::{Body, CallOutcome};
 use beckon::model::time::Millis;
 use beckon::store::Store;
 
-use super::desk::Desk;
-use super::outside::Voice;
+use super::desk::{Desk, take};
+use super::outside::{Mood, Voice};
 use super::workspace;
 use super::world::run;
 
@@ -66,6 +69,24 @@ fn a_store_that_is_away_for_a_moment_costs_no_turn() {
 }
 
 #[test]
+fn a_model_that_never_ends_costs_no_more_than_the_turns_time() {
+    run(async {
+        let mut desk = Desk::new().await;
+        let id = desk.asked().await;
+        let mut runner = runner(&desk);
+        desk.world.ground.model.set_voice(Voice::Silent);
+        let begun = tokio::time::Instant::now();
+        runner.begin(true).await.unwrap();
+        runner.ended().await;
+        assert!(begun.elapsed() < beckon::dialogue::turn::TURN_TIME.duration(), "{:?}", begun.elapsed());
+        desk.decide().await;
+        assert!(desk.conversation(id).turn.is_none(), "the script has answered: {:?}", told(&desk, id));
+        assert_eq!(desk.conversation(id).holder, Holder::Assistant, "nobody else is needed");
+        desk.judge();
+    });
+}
+
+#[test]
 fn a_write_that_did_not_leave_within_ten_minutes_of_its_confirmation_never_does() {
     run(async {
         for (waited, end) in [(9, "done"), (11, "it did not leave within 10 minutes")] {
@@ -80,5 +101,74 @@ fn a_write_that_did_not_leave_within_ten_minutes_of_its_confirmation_never_does(
             assert_eq!(desk.world.ground.api.writes().len(), usize::from(waited < 10));
             assert!(desk.conversation(id).turn.is_some(), "the assistant tells the customer");
         }
+    });
+}
+
+/// A desk whose owner began a charge and died so long ago; another owns the partition now. The charge, and where its result
+/// would come.
+async fn orphaned(ago: Millis) -> (Desk, ConversationId, Body) {
+    let mut desk = Desk::new().await;
+    let (id, call) = desk.charging().await;
+    let store = Arc::clone(desk.world.store());
+    store.start(desk.partition, desk.owner.epoch(), &call_key(id, call)).await.unwrap();
+    store.leap(ago);
+    desk.owner = take(&store, desk.partition, "node-2").await.expect("the lease is over");
+    let done = CallOutcome::Done(serde_json::json!({ "payment": 1 }));
+    (desk, id, Body::Called { conversation: id, call, outcome: done })
+}
+
+/// What a runner makes of a write that nobody knows the end of.
+const UNKNOWN: &str = "its sender ended before the answer came";
+
+#[test]
+fn a_result_that_lies_in_the_inbox_is_decided_before_its_write_is_judged() {
+    run(async {
+        let (mut desk, id, result) = orphaned(Millis::minutes(1)).await;
+        desk.append(result).await;
+        let mut runner = runner(&desk);
+        runner.begin(false).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        desk.decide().await;
+        assert!(told(&desk, id).contains(&"done".to_owned()), "{:?}", told(&desk, id));
+        runner.begin(true).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(desk.world.ground.api.writes().is_empty(), "it was done, and told: nothing leaves again");
+        desk.decide().await;
+        desk.judge();
+    });
+}
+
+#[test]
+fn a_write_of_a_dead_sender_is_repeated_under_its_key_for_an_hour() {
+    run(async {
+        for (ago, end) in [(59, "done"), (61, UNKNOWN)] {
+            let (mut desk, id, _) = orphaned(Millis::minutes(ago)).await;
+            desk.decide().await;
+            let mut runner = runner(&desk);
+            runner.begin(true).await.unwrap();
+            runner.ended().await;
+            desk.decide().await;
+            assert!(told(&desk, id).contains(&end.to_owned()), "after {ago} minutes: {:?}", told(&desk, id));
+            assert_eq!(desk.world.ground.api.writes().len(), usize::from(ago < 60));
+        }
+    });
+}
+
+#[test]
+fn a_write_that_is_repeated_and_refused_then_may_have_been_done_before() {
+    run(async {
+        let (mut desk, id, _) = orphaned(Millis::minutes(1)).await;
+        desk.decide().await;
+        desk.world.ground.api.set_mood(Mood::Refuses);
+        let mut runner = runner(&desk);
+        runner.begin(true).await.unwrap();
+        runner.ended().await;
+        desk.decide().await;
+        assert_eq!(desk.world.ground.api.writes().len(), 1, "it was repeated");
+        assert!(
+            told(&desk, id).contains(&UNKNOWN.to_owned()),
+            "a refusal says nothing of the first: {:?}",
+            told(&desk, id)
+        );
     });
 }

@@ -54,6 +54,8 @@ struct Inner {
     away_until: Option<Instant>,
     /// The operation whose next answer is lost.
     lose: Option<&'static str>,
+    /// The operation whose next call does not arrive.
+    fail: Option<&'static str>,
 }
 
 /// 2026-11-24.
@@ -71,6 +73,7 @@ impl SimStore {
             listeners: HashMap::new(),
             away_until: None,
             lose: None,
+            fail: None,
         };
         SimStore { inner: Mutex::new(inner), trace, begun: Instant::now() }
     }
@@ -95,6 +98,11 @@ impl SimStore {
     /// The next answer of this operation is lost.
     pub fn lose_next(&self, what: &'static str) {
         self.inner().lose = Some(what);
+    }
+
+    /// The next call of this operation does not arrive.
+    pub fn fail_next(&self, what: &'static str) {
+        self.inner().fail = Some(what);
     }
 
     /// The store's clock leaps ahead; nodes' clocks do not.
@@ -151,6 +159,7 @@ impl SimStore {
             let mut inner = self.inner();
             let faults = inner.faults;
             let away = inner.away_until.is_some_and(|until| Instant::now() < until);
+            let away = inner.fail.take_if(|fail| *fail == what).is_some() || away;
             if away || inner.chance.often(faults.away) {
                 drop(inner);
                 self.trace.add(self.time(), || format!("{what}: away"));

@@ -84,6 +84,7 @@ impl Making {
     fn checkout(&mut self, variant: &str) -> Playbook {
         Playbook {
             name: "checkout-trouble".to_owned(),
+            locale: None,
             on: vec![trigger("checkout.payment_failed", Some("event.data.attempt >= 2 && event.data.total > 20.0"))],
             limit: (variant == "v1").then_some(Limit { count: 1, per: Millis::hours(24) }),
             restraint: Restraint::default(),
@@ -167,6 +168,7 @@ impl Making {
     fn help(&mut self, variant: &str) -> Playbook {
         Playbook {
             name: "help".to_owned(),
+            locale: None,
             on: vec![trigger("help.wanted", None)],
             limit: None,
             restraint: Restraint::default(),
@@ -200,6 +202,7 @@ impl Making {
     fn hello(&mut self) -> Playbook {
         Playbook {
             name: "hello".to_owned(),
+            locale: Some("en".to_owned()),
             on: vec![
                 trigger("checkout.payment_failed", None),
                 trigger("page.viewed", Some("event.data.page == 'cart'")),

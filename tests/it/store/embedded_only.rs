@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use beckon::model::ids::Pos;
-use beckon::store::{Batch, NewInput, Store, StoreError};
+use beckon::store::{Batch, LogCursor, NewInput, Store, StoreError};
 
 use super::{Owner, P0, Place, actor, dead, input, put, put_many};
 
@@ -124,6 +124,36 @@ async fn one_failing_request_fails_no_other_of_its_group() {
     }
     assert_eq!((good, full, unusable), (60, 20, 40));
     assert_eq!(store.read(P0, Pos::START, 1_000).await.unwrap().len(), 60);
+}
+
+#[tokio::test]
+async fn a_request_that_fails_midway_leaves_nothing_of_itself() {
+    let place = Place::embedded();
+    let store = place.open().await;
+    let mut owner = Owner::of(&*store, P0).await;
+    let Place::Embedded(dir) = &place else { panic!("it is embedded") };
+    let other = rusqlite::Connection::open(dir.path().join("beckon.db")).unwrap();
+    // Lines of the journal are written after states, entries and effects.
+    other.execute_batch("create trigger t before insert on journal begin select raise(abort, 'no'); end").unwrap();
+    let to = put(&*store, P0, "an input").await;
+    let batch = || Batch {
+        states: vec![(actor("a"), Some(b"state".to_vec()))],
+        entries: vec![super::entry(super::conversation(P0, 0), 1, 1)],
+        effects: vec![("effect".to_owned(), b"e".to_vec())],
+        journal: vec![b"line".to_vec()],
+        journal_from: 1,
+        ..Batch::default()
+    };
+    store.commit(P0, owner.epoch, owner.at, to, batch()).await.unwrap_err();
+    assert_eq!(store.load(P0, &[actor("a")]).await.unwrap(), [None]);
+    assert!(store.log(super::conversation(P0, 0), LogCursor::default(), 9).await.unwrap().is_empty());
+    assert!(store.effects(P0, 9).await.unwrap().is_empty());
+    assert_eq!(store.fill().await.unwrap()[&P0].undecided, 1);
+    // The same batch, once nothing stands in its way.
+    other.execute_batch("drop trigger t").unwrap();
+    owner.commit_to(to, batch()).await;
+    assert_eq!(store.load(P0, &[actor("a")]).await.unwrap(), [Some(b"state".to_vec())]);
+    assert_eq!(store.effects(P0, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

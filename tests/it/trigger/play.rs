@@ -10,7 +10,7 @@ use beckon::model::conversation::Phase;
 use beckon::model::customer::State;
 use beckon::model::decision::{Decision, Judged};
 use beckon::model::entry::{Kind, Logged};
-use beckon::model::event::Event;
+use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use beckon::model::input::{Body, InForce, Input, To};
 use beckon::model::time::Ms;
@@ -150,7 +150,7 @@ impl Play {
 
     pub fn trait_is(&mut self, at: u64, name: &str, value: Value) {
         let traits = serde_json::Map::from_iter([(name.to_owned(), value)]);
-        self.input(at, Body::Identify { traits });
+        self.input(at, Body::Identify { traits, trust: Trust::Server });
     }
 
     /// Conversations that are waiting or open, by playbook.

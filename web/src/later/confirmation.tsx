@@ -10,6 +10,18 @@ function pairs(args: unknown): [string, string][] {
   return Object.entries(args).map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]);
 }
 
+export type Settlement = "asked" | "approved" | "declined" | "lapsed";
+
+/** What became of a question that the customer was asked. */
+export function settlement({ entries, phase }: Conversation, call: string): Settlement {
+  for (const entry of entries) {
+    if (entry.call_id !== call) continue;
+    if (entry.kind === "confirmed") return entry.approve ? "approved" : "declined";
+    if (entry.kind === "call") return "lapsed";
+  }
+  return phase === "closed" ? "lapsed" : "asked";
+}
+
 interface Props {
   view: View;
   conversation: Conversation;
@@ -21,10 +33,12 @@ export function Confirmation({ view, conversation, row }: Props) {
   const call = row.entry.call_id ?? "";
   const title = `confirm-${row.entry.seq}`;
   const details = pairs(row.entry.args);
-  const open = row.settled === "asked" && !row.answering;
+  const settled = settlement(conversation, call);
+  const answering = view.session.outbox.list.some(({ frame }) => frame.type === "confirm" && frame.call_id === call);
+  const open = settled === "asked" && !answering;
   return (
-    <div class={`confirm ${row.settled}`} role="group" aria-labelledby={title}>
-      {row.settled === "asked" && <p class="label">{words.t("confirm_title")}</p>}
+    <div class={`confirm ${settled}`} role="group" aria-labelledby={title}>
+      {settled === "asked" && <p class="label">{words.t("confirm_title")}</p>}
       <p class="summary" id={title} dir="auto">
         {row.entry.summary}
       </p>
@@ -50,7 +64,7 @@ export function Confirmation({ view, conversation, row }: Props) {
           </button>
         </div>
       ) : (
-        <p class="settled">{words.t(row.settled === "asked" ? "confirm_sending" : row.settled)}</p>
+        <p class="settled">{words.t(settled === "asked" ? "confirm_sending" : settled)}</p>
       )}
     </div>
   );

@@ -2,6 +2,7 @@
 
 import type { Item } from "../outbox";
 import type { View } from "../view/model";
+import { again } from "./acts";
 
 export function Failed({ view, item }: { view: View; item: Item }) {
   const { words, session } = view;
@@ -9,10 +10,10 @@ export function Failed({ view, item }: { view: View; item: Item }) {
   return (
     <p class="meta bad">
       {words.t("not_sent")}
-      <button type="button" class="link" onClick={() => session.retry(id)}>
+      <button type="button" class="link" onClick={() => again(view, item)}>
         {words.t("retry")}
       </button>
-      <button type="button" class="link" onClick={() => session.discard(id)}>
+      <button type="button" class="link" onClick={() => (session.outbox.remove(id), view.changed())}>
         {words.t("delete")}
       </button>
     </p>

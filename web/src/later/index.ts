@@ -8,20 +8,24 @@ import { use, type Kit } from "./kit";
 import { List } from "./list";
 import { Failed } from "./failed";
 import { fill } from "./markup";
+import { Helped } from "./helped";
 import { Menu } from "./menu";
 import { Newest } from "./newest";
 import { Ratings } from "./ratings";
 import { Other } from "./rows";
+import { Stop } from "./stop";
 import { Why } from "./why";
 
 export interface Later {
   Ended: typeof Ended;
   Failed: typeof Failed;
+  Helped: typeof Helped;
   List: typeof List;
   Menu: typeof Menu;
   Newest: typeof Newest;
   Other: typeof Other;
   Ratings: typeof Ratings;
+  Stop: typeof Stop;
   Why: typeof Why;
   fill: typeof fill;
   giveWay: typeof giveWay;
@@ -32,5 +36,5 @@ export interface Later {
 
 export function make(kit: Kit): Later {
   use(kit);
-  return { Ended, Failed, List, Menu, Newest, Other, Ratings, Why, fill, giveWay, css, words };
+  return { Ended, Failed, Helped, List, Menu, Newest, Other, Ratings, Stop, Why, fill, giveWay, css, words };
 }

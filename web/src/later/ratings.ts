@@ -1,7 +1,7 @@
-// Whether it helped: asked once for a conversation, on whichever page and tab.
+// Whether it helped: asked once for a conversation and below each answer, on whichever page and tab.
 
 import type { Conversation } from "../conversation";
-import type { Session } from "../session";
+import type { News, Session } from "../session";
 import type { Store } from "../storage";
 
 /** A rating that was not sent yet. */
@@ -11,6 +11,8 @@ export interface Rating {
 }
 
 const REMEMBERED = 50;
+/** Of a mark about a message: what was said of it. */
+const ANSWER = /=[yn]$/;
 
 export class Ratings {
   readonly #drafts = new Map<string, Rating>();
@@ -35,9 +37,23 @@ export class Ratings {
     return underWay || this.#given().includes(id);
   }
 
-  given(id: string): void {
-    const others = this.#given().filter((one) => one !== id);
-    this.#lasting.set("rated", [...others, id].slice(-REMEMBERED));
+  /** Notes a conversation, or what was said of a message, so that it is not asked again. */
+  given(mark: string): void {
+    const about = mark.replace(ANSWER, "");
+    const others = this.#given().filter((one) => one.replace(ANSWER, "") !== about);
+    this.#lasting.set("rated", [...others, mark].slice(-REMEMBERED));
+  }
+
+  /** Whether a message helped, as far as that was said. */
+  helped({ id }: Conversation, seq: number): boolean | undefined {
+    const mark = this.#given().find((one) => one.replace(ANSWER, "") === `${id}#${seq}`);
+    return mark?.endsWith("=y");
+  }
+
+  gave({ id }: Conversation, seq: number, helped: boolean): void {
+    const mark = `${id}#${seq}=${helped ? "y" : "n"}`;
+    this.given(mark);
+    this.#session.connection.tell({ rated: mark } satisfies News);
   }
 
   #given(): string[] {

@@ -1,4 +1,4 @@
-// Lines of a log that no conversation begins with: what was called, who came, what is asked, and the end.
+// Lines of a log that no conversation begins with: what is under way, what was called, who came, what is asked, and the end.
 
 import type { Conversation } from "../conversation";
 import { Glyph } from "../view/icons";
@@ -6,6 +6,7 @@ import type { View } from "../view/model";
 import type { Row } from "../view/rows";
 import { Confirmation } from "./confirmation";
 import { Done, Failed, Unclear } from "./icons";
+import { Under } from "./under";
 
 interface Props {
   view: View;
@@ -15,6 +16,7 @@ interface Props {
 
 export function Other({ view, conversation, row }: Props) {
   const { words } = view;
+  if (row.row === "stream" || row.row === "typing") return <Under view={view} row={row} />;
   if (row.row === "confirm") {
     return (
       <li class="wide">

@@ -22,7 +22,7 @@ export function Bubble({ view, conversation }: { view: View; conversation: Conve
           <Close />
         </button>
       </header>
-      {latest.html ? <Words key={latest.id} view={view} entry={latest} /> : <Text text={latest.text ?? ""} />}
+      {latest.html ? <Words key={latest.id} view={view} entry={latest} /> : <Text text={latest.text ?? ""} lang={latest.locale} />}
       {offer ? (
         <Choices view={view} conversation={conversation} offer={offer} />
       ) : (

@@ -6,7 +6,7 @@ import type { View } from "./model";
 export const Choices = ({ view, conversation, offer }: { view: View; conversation: Conversation; offer: Offer }) => (
   <div class="choices" role="group" aria-label={view.words.t("choices")}>
     {offer.choices.map((choice, i) => (
-      <button key={i} type="button" class={i ? "btn" : "btn first"} dir="auto" onClick={() => view.choose(conversation, choice)}>
+      <button key={i} type="button" class={i ? "btn" : "btn first"} dir="auto" lang={offer.locale} onClick={() => view.choose(conversation, choice)}>
         {choice.label}
       </button>
     ))}

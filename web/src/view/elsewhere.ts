@@ -1,6 +1,6 @@
 // What the page has under its keyboard's focus: nothing of the chat may lie over it.
 
-const FIELDS = 'input, textarea, select, [contenteditable=""], [contenteditable="true"], [role="textbox"], [role="combobox"]';
+const FIELDS = "input,textarea,select,[contenteditable],[role=textbox],[role=combobox]";
 
 /** A place on the screen, as `getBoundingClientRect` has it. */
 export type Box = Pick<DOMRect, "left" | "top" | "right" | "bottom">;
@@ -21,8 +21,11 @@ export function cornerOf(side: "left" | "right"): Box {
   return { left, right: left + width, top: innerHeight - height, bottom: innerHeight };
 }
 
-/** Whether somebody fills in a field of the page that lies in this place. */
-export function writesIn(place: Box): boolean {
+/** What makes this a bad moment for something to come up in this place; "" for a good one. */
+export function badMoment(place: Box, typing: boolean): "hidden" | "card" | "covered" | "typing" | "" {
+  if (document.visibilityState !== "visible") return "hidden";
   const element = focusedOutside();
-  return Boolean(element?.matches(FIELDS) && overlap(element.getBoundingClientRect(), place));
+  if (!element?.matches(FIELDS)) return "";
+  if (overlap(element.getBoundingClientRect(), place)) return "covered";
+  return (element as HTMLInputElement).autocomplete?.startsWith("cc-") ? "card" : typing ? "typing" : "";
 }

@@ -3,19 +3,13 @@
 import { Component, createRef } from "preact";
 import type { Conversation, Offer } from "../conversation";
 import { Choices } from "./choices";
-import { Glyph } from "./icons";
 import type { View } from "./model";
-import { localsOf, rowsOf, type Row, type Speaker } from "./rows";
+import { localsOf, rowsOf, type Row } from "./rows";
 import { Text, Words } from "./text";
+import { Who } from "./who";
 
 /** Nearer to the end than this is being at the end: the log follows what comes. */
 const NEAR_PX = 60;
-
-const Who = ({ view, speaker }: { view: View; speaker: Speaker }) => (
-  <p class={`who ${speaker.by}`}>
-    <Glyph by={speaker.by} /> <bdi>{view.nameOf(speaker)}</bdi>
-  </p>
-);
 
 function Local({ view, row }: { view: View; row: Extract<Row, { row: "local" }> }) {
   const { words } = view;
@@ -38,9 +32,9 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
     const time = row.last && words.time(entry.at);
     const mine = entry.by === "customer";
     return (
-      <li class={mine ? "mine" : `theirs ${entry.by}`} lang={entry.locale}>
+      <li class={mine ? "mine" : `theirs ${entry.by}`}>
         {mine ? <span class="hush">{words.t("you")}: </span> : row.first && <Who view={view} speaker={speaker} />}
-        {entry.html && !mine ? <Words key={entry.id} view={view} entry={entry} /> : <Text text={entry.text ?? ""} {...(mine ? { class: "slip" } : {})} />}
+        {entry.html && !mine ? <Words key={entry.id} view={view} entry={entry} /> : <Text text={entry.text ?? ""} lang={entry.locale} {...(mine ? { class: "slip" } : {})} />}
         {conversation && offer?.seq === entry.seq && <Choices view={view} conversation={conversation} offer={offer} />}
         {time && (
           <p class="meta">
@@ -48,33 +42,7 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
             <time dir="auto" dateTime={new Date(entry.at).toISOString()}>{time}</time>
           </p>
         )}
-      </li>
-    );
-  }
-  if (row.row === "stream" || row.row === "typing") {
-    return (
-      <li class={`theirs ${row.speaker.by}`}>
-        {row.first && <Who view={view} speaker={row.speaker} />}
-        {row.row === "stream" ? (
-          <>
-            <Text text={row.text} class={row.cut ? "cut" : "streaming"} />
-            {row.cut && (
-              <p class="meta">
-                {words.t("interrupted")}{" "}
-                <button type="button" class="link" onClick={() => view.session.connection.nudge()}>
-                  {words.t("reconnect")}
-                </button>
-              </p>
-            )}
-          </>
-        ) : (
-          <p class="dots">
-            <span class="hush">{words.t("typing", { who: view.nameOf(row.speaker) })}</span>
-            <i />
-            <i />
-            <i />
-          </p>
-        )}
+        {conversation && view.later && <view.later.Helped view={view} conversation={conversation} entry={entry} />}
       </li>
     );
   }
@@ -150,6 +118,7 @@ export class Log extends Component<LogProps, { away: boolean }> {
             </ol>
           )}
         </div>
+        {conversation && view.later && <view.later.Stop view={view} conversation={conversation} />}
         {this.state.away && view.later && <view.later.Newest view={view} go={this.#return} />}
       </div>
     );

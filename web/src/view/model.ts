@@ -14,9 +14,14 @@ import { Session, type News, type Watcher } from "../session";
 import type { Storages } from "../storage";
 import { wordsFor, Words } from "../words";
 import { Announcer } from "./announcer";
-import { cornerOf, writesIn } from "./elsewhere";
+import { badMoment, cornerOf } from "./elsewhere";
 import { Proactive } from "./proactive";
 import { localsOf, writing, type Speaker } from "./rows";
+
+/** Without a key for so long nobody types. */
+const TYPING_MS = 3_000;
+/** So long a bubble gives way to who types. */
+const PATIENCE_MS = 30_000;
 
 export type Emit = (name: string, detail?: unknown) => void;
 
@@ -51,6 +56,10 @@ export class View implements Watcher {
   #fresh = false;
   #nobody = false;
   readonly #proactive: Proactive;
+  #typedAt = 0;
+  /** Since when a bubble waits for a better moment, by conversation. */
+  #held = new Map<string, number>();
+  #again: ReturnType<typeof setTimeout> | undefined;
   #wasUnread = 0;
   #wasWriting = false;
   #renders = new Set<() => void>();
@@ -150,9 +159,27 @@ export class View implements Watcher {
   get bubble(): Conversation | null {
     if (this.open || this.hidden) return null;
     const picked = this.#proactive.pick(this.#unanswered());
-    // It waits for who fills in a field where it would lie.
-    const waits = picked && !this.#proactive.isShown(picked) && writesIn(cornerOf(this.#around.side()));
-    return waits ? null : picked;
+    if (!picked || this.#proactive.isShown(picked)) return picked;
+    const moment = badMoment(cornerOf(this.#around.side()), Date.now() - this.#typedAt < TYPING_MS);
+    return moment && this.#waits(picked, moment) ? null : picked;
+  }
+
+  /** What may not be covered is left alone as long as that lasts; who types or pays, for a while. */
+  #waits({ id, playbook }: Conversation, moment: string): boolean {
+    const since = this.#held.get(id);
+    if (since === undefined) {
+      this.#held.set(id, Date.now());
+      // Why it comes late is for the company to know.
+      this.session.track("beckon.held", { conversation_id: id, playbook, moment });
+    }
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => this.changed(), TYPING_MS);
+    return moment === "hidden" || moment === "covered" || since === undefined || Date.now() - since < PATIENCE_MS;
+  }
+
+  /** Somebody types on the page. */
+  typed(): void {
+    this.#typedAt = Date.now();
   }
 
   /** A new page, or what a single-page application takes for one: another bubble may come. */
@@ -325,7 +352,7 @@ export class View implements Watcher {
     this.stopped = stop ?? null;
     this.emit("connection", { status });
     if (status === "needs_token") this.emit("token_expired");
-    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}) and it does not come back by itself.`);
+    if (stop && stop !== "forbidden") console.error(`Beckon: the server ended the chat (${stop}), it does not come back by itself.`);
   }
 
   heard(news: News): void {

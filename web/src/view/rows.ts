@@ -1,6 +1,6 @@
 // The lines of the panel's log, in order: entries, what is under way, and who is writing.
 
-import type { Conversation, Settlement } from "../conversation";
+import type { Conversation } from "../conversation";
 import type { Item } from "../outbox";
 import type { By, Entry } from "../protocol";
 
@@ -13,12 +13,12 @@ export interface Speaker {
 export type Row =
   | { row: "message"; key: string; entry: Entry; speaker: Speaker; first: boolean; last: boolean }
   | { row: "local"; key: string; item: Item; first: boolean }
-  | { row: "confirm"; key: string; entry: Entry; settled: Settlement; answering: boolean }
+  | { row: "confirm"; key: string; entry: Entry }
   | { row: "call"; key: string; name: string; state: string }
   | { row: "holder"; key: string; entry: Entry }
   | { row: "closed"; key: string; outcome: string }
   | { row: "stream"; key: string; text: string; cut: boolean; first: boolean; speaker: Speaker }
-  | { row: "typing"; key: string; first: boolean; speaker: Speaker };
+  | { row: "typing"; key: string; first: boolean; speaker: Speaker; call: string };
 
 /** `shop.list_cards` reads "list cards". */
 export const callName = (name: string | undefined): string => (name ?? "").replace(/^.*?(\.|__)/, "").replace(/[_-]+/g, " ");
@@ -48,7 +48,6 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
   let operator = "";
   const entries = conversation?.entries ?? [];
   const asked = new Set(entries.filter((entry) => entry.kind === "confirm").map((entry) => entry.call_id));
-  const answering = new Set<string | undefined>(items.flatMap(({ frame }) => (frame.type === "confirm" ? [frame.call_id] : [])));
   const latestCall = new Map(entries.filter((e) => e.kind === "call").map((e) => [e.call_id, e.seq] as const));
 
   const speak = (by: By): { speaker: Speaker; first: boolean } => {
@@ -63,8 +62,8 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
     if (entry.kind === "message") {
       if (entry.by === "operator" && entry.name) operator = entry.name;
       rows.push({ row: "message", key, entry, last: true, ...speak(entry.by) });
-    } else if (entry.kind === "confirm" && conversation) {
-      rows.push({ row: "confirm", key, entry, settled: conversation.settlement(entry.call_id), answering: answering.has(entry.call_id) });
+    } else if (entry.kind === "confirm") {
+      rows.push({ row: "confirm", key, entry });
     } else if (entry.kind === "call") {
       const shownByItsQuestion = asked.has(entry.call_id) && entry.state === "refused";
       if (!shownByItsQuestion && latestCall.get(entry.call_id) === entry.seq)
@@ -87,7 +86,7 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
     }
     if (writing(conversation, now)) {
       const by = conversation.typing?.by === "operator" ? "operator" : "assistant";
-      rows.push({ row: "typing", key: "typing", ...speak(by) });
+      rows.push({ row: "typing", key: "typing", call: callName(conversation.typing?.call), ...speak(by) });
     }
   }
   // The time stands under the last message of a run only.

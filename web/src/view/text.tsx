@@ -4,8 +4,8 @@ import { Component, createRef } from "preact";
 import type { Entry } from "../protocol";
 import type { View } from "./model";
 
-export const Text = ({ text, class: name = "" }: { text: string; class?: string }) => (
-  <div class={`text ${name}`} dir="auto">
+export const Text = ({ text, lang, class: name = "" }: { text: string; lang?: string | undefined; class?: string }) => (
+  <div class={`text ${name}`} dir="auto" lang={lang}>
     {text}
   </div>
 );
@@ -35,6 +35,6 @@ export class Words extends Component<WordsProps> {
   }
 
   override render() {
-    return <div class="text rich" dir="auto" ref={this.#place} />;
+    return <div class="text rich" dir="auto" lang={this.props.entry.locale} ref={this.#place} />;
   }
 }

@@ -44,9 +44,7 @@ export class Widget extends Component<Props, { flipped: boolean }> {
   override componentDidMount(): void {
     const { view, focus } = this.props;
     this.#unsubscribe = view.subscribe(() => this.forceUpdate());
-    document.addEventListener("visibilitychange", this.#look);
-    document.addEventListener("focusin", this.#giveWay);
-    document.addEventListener("focusout", this.#maybe);
+    for (const [type, listener] of this.#heard) document.addEventListener(type, listener);
     focus.composer = this.#enter;
     focus.launcher = this.#leave;
     this.componentDidUpdate();
@@ -54,9 +52,7 @@ export class Widget extends Component<Props, { flipped: boolean }> {
 
   override componentWillUnmount(): void {
     this.#unsubscribe();
-    document.removeEventListener("visibilitychange", this.#look);
-    document.removeEventListener("focusin", this.#giveWay);
-    document.removeEventListener("focusout", this.#maybe);
+    for (const [type, listener] of this.#heard) document.removeEventListener(type, listener);
   }
 
   override componentDidUpdate(): void {
@@ -65,10 +61,8 @@ export class Widget extends Component<Props, { flipped: boolean }> {
     requestAnimationFrame(this.#look);
   }
 
-  /** A bubble may wait for a field to be left. */
-  #maybe = (): void => {
-    if (!this.props.view.open) setTimeout(() => this.props.view.changed(), 0);
-  };
+  /** A bubble may wait for a field to be left, or for the page to be looked at. */
+  #maybe = (): void => void setTimeout(() => this.props.view.changed(), 0);
 
   /** What has the page's focus must be seen. */
   #giveWay = (): void => {
@@ -78,6 +72,14 @@ export class Widget extends Component<Props, { flipped: boolean }> {
   };
 
   #look = (): void => this.props.view.looked(inView(this.#root.current?.querySelector(".panel, .bubble")));
+
+  /** What the page is listened to for. */
+  #heard: [string, () => void][] = [
+    ["visibilitychange", this.#maybe],
+    ["focusin", this.#giveWay],
+    ["focusout", this.#maybe],
+    ["input", () => this.props.view.typed()],
+  ];
 
   #enter = (): void => {
     const root = this.#root.current;

@@ -1,0 +1,228 @@
+// What operators do beside answering: notes, drafts by the assistant, watching events come; by the clock on their own wall.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { follow, shows, startBrowser } from "../test-demo/stage.mjs";
+import { Model } from "./model.mjs";
+import { ADA, Office, RUI, accessible } from "./office.mjs";
+
+let model;
+let office;
+let browser;
+const complaints = [];
+const quiet = () => assert.deepEqual(complaints.splice(0), []);
+/** What a browser says of an answer that is meant to fail. */
+const FAILED = /503/;
+
+before(async () => {
+  model = await Model.start();
+  office = await Office.open({ more: model.toml });
+  browser = await startBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await office?.close();
+  model?.stop();
+});
+
+let customers = 0;
+
+/** A customer whose card was declined, and who has seen the opening. */
+async function open() {
+  const id = `aside-${(customers += 1)}`;
+  const customer = await office.customer(id, { name: `Customer ${customers}` });
+  await office.event("payment.declined", id, { order: id, attempt: 2, total: 20 });
+  await customer.sees();
+  const conversation = await customer.opened();
+  return Object.assign(customer, { name: `Customer ${customers}`, path: `conversations/${conversation}?view=all` });
+}
+
+/** A page at a conversation, as soon as the record lists it. */
+async function at(customer, who) {
+  const page = await office.operator(browser, who, complaints, { width: 1380 });
+  await page.goto(`${office.address}/operator/?view=all`);
+  await shows(page, "a.row", customer.name);
+  await page.goto(`${office.address}/operator/${customer.path}`);
+  return page;
+}
+
+const focused = async (page, selector) => await page.waitForFunction((s) => document.activeElement?.matches(s), { polling: 50 }, selector);
+
+test("anybody leaves a note by keys; colleagues see it at once, the customer never", { timeout: 120_000 }, async () => {
+  const customer = await open();
+  const [rui, ada] = [await at(customer, RUI), await at(customer, ADA)];
+  await rui.keyboard.press("n");
+  await focused(rui, "#team-note");
+  await accessible(rui, "a note being written");
+  await rui.keyboard.type("Knows us from the fair.");
+  // What was typed survives a page that is loaded anew.
+  await rui.reload();
+  await rui.waitForFunction(() => document.querySelector("#team-note").value === "Knows us from the fair.");
+  await rui.keyboard.press("n");
+  await focused(rui, "#team-note");
+  await rui.keyboard.down("Control");
+  await rui.keyboard.press("Enter");
+  await rui.keyboard.up("Control");
+  for (const page of [rui, ada]) {
+    await shows(page, "#spine .note", "Knows us from the fair.");
+    await shows(page, "#spine .note", "Note by Rui");
+  }
+  await focused(rui, "#noting summary");
+  await shows(rui, "#hand", "The assistant has the conversation.");
+  await rui.reload();
+  assert.equal(await rui.$eval("#team-note", (field) => field.value), "", "what was noted is not kept");
+  model.words = "All is well.";
+  await customer.says("Hello?");
+  await customer.hearsWords("All is well.");
+  assert.match(JSON.stringify(model.asked.at(-1).messages), /Knows us from the fair/, "the assistant knows of it");
+  assert.equal(await customer.heard("Knows us from the fair."), false);
+  await Promise.all([rui.close(), ada.close()]);
+  quiet();
+});
+
+test("a draft is written on asking, stands below what was typed meanwhile, and is not sent by itself", { timeout: 120_000 }, async () => {
+  const customer = await open();
+  const rui = await at(customer, RUI);
+  assert.equal(await rui.$("#suggest"), null, "who does not hold the conversation writes nothing");
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("a")]);
+  let answer;
+  model.gate = new Promise((done) => (answer = done));
+  model.words = "I have looked at your order: it is paid.";
+  const before = model.asked.length;
+  await rui.keyboard.press("d");
+  await shows(rui, "#composer .notice", "The assistant writes a draft.");
+  await rui.type("#text", "Good morning!");
+  answer();
+  await rui.waitForFunction(() => document.querySelector("#text").value === "Good morning!\n\nI have looked at your order: it is paid.");
+  await shows(rui, "#composer .notice", "Read it, change it, and send it");
+  await accessible(rui, "a draft");
+  const [asked] = model.asked.slice(before);
+  assert.equal(model.asked.length, before + 1);
+  assert.match(JSON.stringify(asked.messages), /A colleague has the conversation and asks you for a draft/);
+  assert.equal(asked.tools, undefined, "a draft calls nothing");
+  assert.equal(await customer.heard("it is paid"), false);
+  await rui.reload();
+  await rui.waitForFunction(() => document.querySelector("#text").value.endsWith("it is paid."));
+  await rui.focus("#text");
+  await rui.keyboard.down("Control");
+  await rui.keyboard.press("Enter");
+  await rui.keyboard.up("Control");
+  await customer.hearsWords("Good morning!");
+  await rui.waitForFunction(() => document.querySelector("#text").value === "");
+  await rui.close();
+  quiet();
+});
+
+test("a draft that cannot be had leaves the words alone and says why; without scripts it comes with the page", { timeout: 120_000 }, async () => {
+  const customer = await open();
+  const rui = await at(customer, RUI);
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("a")]);
+  await rui.type("#text", "My own words.");
+  model.gate = Promise.resolve();
+  model.fails = true;
+  await rui.click("#suggest");
+  await shows(rui, "#composer .notice.bad", "No model wrote a draft just now.");
+  assert.equal(await rui.$eval("#text", (field) => field.value), "My own words.");
+  model.fails = false;
+  model.words = "Words of the model.";
+  await rui.setJavaScriptEnabled(false);
+  await rui.reload();
+  await rui.type("#text", "Typed before.");
+  await follow(rui, "#suggest");
+  assert.equal(await rui.$eval("#text", (field) => field.value), "Typed before.\n\nWords of the model.");
+  await shows(rui, "#composer .notice", "Read it, change it");
+  await rui.click("#noting summary");
+  await rui.type("#team-note", "By hand.");
+  await follow(rui, "#noting form .btn");
+  await shows(rui, "#spine .note", "By hand.");
+  await rui.close();
+  complaints.splice(0, complaints.length, ...complaints.filter((one) => !FAILED.test(one)));
+  quiet();
+});
+
+test("events come as they happen, to those looked for too, and hold still while somebody reads", { timeout: 120_000 }, async () => {
+  const ada = await office.operator(browser, ADA, complaints, { path: "events?kind=order.late" });
+  await ada.waitForSelector("#found");
+  await office.event("order.late", "late-1", { hours: 13 }, "first-of-them");
+  await shows(ada, "#found", "first-of-them");
+  await office.event("payment.declined", "late-1", { order: "x", attempt: 1, total: 1 }, "not-looked-for");
+  await office.event("order.late", "late-2", { hours: 1 }, "second-of-them");
+  await shows(ada, "#found", "second-of-them");
+  assert.equal(await ada.$eval("#found", (found) => found.innerText.includes("not-looked-for")), false);
+  await accessible(ada, "live events");
+  await ada.keyboard.press("Space");
+  await ada.waitForSelector('#pause[aria-pressed="true"]');
+  await office.event("order.late", "late-3", { hours: 1 }, "third-of-them");
+  const other = await office.operator(browser, RUI, complaints, { path: "events?kind=order.late" });
+  await shows(other, "#found", "third-of-them");
+  assert.equal(await ada.$eval("#found", (found) => found.innerText.includes("third-of-them")), false);
+  await Promise.all([ada.waitForNavigation(), ada.click("#pause")]);
+  await shows(ada, "#found", "third-of-them");
+  await Promise.all([ada.close(), other.close()]);
+  quiet();
+});
+
+test("times are those of the operator's own clock, also of what arrives; without scripts they are UTC", { timeout: 120_000 }, async () => {
+  const customer = await open();
+  const rui = await at(customer, RUI);
+  await rui.emulateTimezone("Asia/Tokyo");
+  await rui.reload();
+  await shows(rui, "#zone", "Times are Asia/Tokyo");
+  await customer.says("Is it paid?");
+  await shows(rui, "#spine", "Is it paid?");
+  const all = () => rui.$$eval("#spine time", (times) => times.map((time) => [time.dateTime, time.textContent, time.title]));
+  const times = await all();
+  assert.ok(times.length > 2);
+  for (const [utc, shown, title] of times) {
+    const tokyo = new Date(new Date(utc.replace(" ", "T")).getTime() + 9 * 3_600_000).toISOString();
+    assert.equal(shown, tokyo.slice(11, 19));
+    assert.equal(title, `${tokyo.slice(0, 19).replace("T", " ")}, ${utc.slice(0, 19)} UTC`);
+  }
+  await rui.setJavaScriptEnabled(false);
+  await rui.reload();
+  await shows(rui, "#zone", "Times are UTC");
+  for (const [utc, shown] of await all()) assert.equal(shown, utc.slice(11, 19));
+  await rui.close();
+  quiet();
+});
+
+test("what is put off leaves the list by keys, comes back when the customer writes, or is woken", { timeout: 120_000 }, async () => {
+  const id = `aside-${(customers += 1)}`;
+  const customer = await office.customer(id, { name: `Customer ${customers}` });
+  await office.event("payment.declined", id, { order: id, attempt: 2, total: 20 });
+  await customer.sees();
+  model.fails = true;
+  await customer.says("A person, please");
+  await customer.hearsWords("queue");
+  const path = `conversations/${await customer.opened()}?view=needs`;
+  Object.assign(customer, { name: `Customer ${customers}`, path });
+  const rui = await at(customer, RUI);
+  const list = async (view, is) => {
+    await rui.goto(`${office.address}/operator/?view=${view}`);
+    await rui.waitForFunction((name, is) => [...document.querySelectorAll("a.row")].some((row) => row.innerText.includes(name)) === is, { polling: 50 }, customer.name, is);
+  };
+  const putOff = async () => {
+    await rui.goto(`${office.address}/operator/${path}`);
+    await rui.keyboard.press("s");
+    await focused(rui, "#hand form .btn");
+    await accessible(rui, "putting off");
+    await Promise.all([rui.waitForNavigation(), rui.keyboard.press("Enter")]);
+    await shows(rui, "#hand", "Put off by Rui until");
+  };
+  await list("needs", true);
+  await putOff();
+  await accessible(rui, "put off");
+  await list("needs", false);
+  await list("snoozed", true);
+  await customer.says("Are you there?");
+  // The list is live: it comes back by itself.
+  await list("needs", true);
+  await putOff();
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("s")]);
+  assert.equal(await rui.$eval("#hand", (hand) => hand.innerText.includes("Put off")), false);
+  await list("needs", true);
+  model.fails = false;
+  await rui.close();
+  quiet();
+});
