@@ -148,7 +148,7 @@ fn end_in_time() {
     });
 }
 
-/// Waits for SIGTERM or SIGINT. From then on the process ends by itself within [`STOPPING`].
+/// Waits for SIGTERM or SIGINT. From then on the process ends by itself within `STOPPING`.
 ///
 /// # Errors
 /// Where signals cannot be heard.
