@@ -125,7 +125,9 @@ pub async fn begin(demo: &Demo, watch: Watch) -> anyhow::Result<Playing> {
     let beckon = format!("http://{}", listener.local_addr()?);
     let company = format!("http://{}", company_listener.local_addr()?);
     let data = Data::new(demo.data.clone())?;
-    let (api_key, identity_key, api_token) = (fresh_secret(), fresh_secret(), fresh_secret());
+    // A key that signs is longer than one that is only compared.
+    let identity_key = fresh_secret() + &fresh_secret();
+    let (api_key, api_token) = (fresh_secret(), fresh_secret());
 
     let mut env = BTreeMap::from([
         ("BECKON_API_KEY".to_owned(), api_key.clone()),
