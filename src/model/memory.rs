@@ -56,13 +56,14 @@ pub enum Memory {
     Values(Vec<(Ms, f64)>),
     /// Steps of a sequence by time, in its order: which ones an event may be, as bits.
     Steps(Vec<(Ms, u32)>),
-    /// When what is waited for came last, and what began to wait for it.
+    /// When what is waited for came last.
+    Came(Ms),
+    /// The same where the first event counts, and what began to wait.
     Awaited {
         /// When it came last.
         came: Option<Ms>,
-        /// What began to wait since, in order of time, as far back as an event may still be late. Kept where the first
-        /// one counts: should what is waited for turn out to have come between two of them, the next one counts.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        /// What began to wait since, in order of time, as far back as an event may still be late: should what is waited
+        /// for turn out to have come between two of them, the next one counts.
         starts: Vec<Start>,
     },
     /// Periods that were not empty, by their beginning.
@@ -101,6 +102,7 @@ impl Memory {
         match self {
             Memory::Values(values) => values.len(),
             Memory::Steps(steps) => steps.len(),
+            Memory::Came(_) => 1,
             Memory::Awaited { starts, .. } => 1 + starts.len(),
             Memory::Periods { values, .. } => values.len() + 2,
         }

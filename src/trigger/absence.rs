@@ -100,6 +100,7 @@ pub fn begin(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Hear
 /// What is remembered of a wait.
 fn awaited(state: &State, whose: Whose<'_>) -> (Option<Ms>, Vec<Start>) {
     match state.memories.get(whose.trigger, whose.key) {
+        Some(Memory::Came(came)) => (Some(*came), Vec::new()),
         Some(Memory::Awaited { came, starts }) => (*came, starts.clone()),
         _ => (None, Vec::new()),
     }
@@ -159,8 +160,9 @@ pub fn end(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Heard)
     if next.is_some() {
         starts.remove(0);
     }
-    let came = Some(came.map_or(at, |came| came.max(at)));
-    state.memories.put(whose.trigger, whose.key, Memory::Awaited { came, starts }, heard.now);
+    let came = came.map_or(at, |came| came.max(at));
+    let memory = if starts.is_empty() { Memory::Came(came) } else { Memory::Awaited { came: Some(came), starts } };
+    state.memories.put(whose.trigger, whose.key, memory, heard.now);
     let is_ended = |wake: &Wake| {
         is_of(wake, whose)
             && at >= wake.since

@@ -211,7 +211,7 @@ impl Sensing<'_> {
         let empty = match &memory {
             Memory::Values(values) => values.is_empty(),
             Memory::Steps(steps) => steps.is_empty(),
-            Memory::Awaited { .. } | Memory::Periods { .. } => false,
+            Memory::Came(_) | Memory::Awaited { .. } | Memory::Periods { .. } => false,
         };
         if empty {
             self.state.memories.forget(condition, key);

@@ -1,6 +1,7 @@
 //! `absence`: an event that does not come. Its boundary is exact to the millisecond.
 
 use beckon::model::conversation::Phase;
+use beckon::model::customer::State;
 use beckon::model::input::Body;
 use serde_json::{Value, json};
 
@@ -106,6 +107,17 @@ fn of_many_first_events_the_latest_are_remembered_as_far_as_there_is_room() {
     assert_eq!(play.openings(), 0);
     play.ticks(21 * MINUTE + T + 1);
     assert_eq!(play.openings(), 1, "the first after it");
+}
+
+#[test]
+fn what_came_is_read_as_an_earlier_build_wrote_it() {
+    let mut play = play();
+    play.event(0, "order.completed", cart("a"));
+    let text = String::from_utf8(play.state.encode()).unwrap();
+    let came = format!(r#""m":{{"came":{}}}"#, super::play::START);
+    assert!(text.contains(&came), "{text}");
+    let older = format!("2:{}", text.split_once(':').unwrap().1);
+    assert_eq!(State::decode(older.as_bytes()).unwrap(), play.state);
 }
 
 #[test]
