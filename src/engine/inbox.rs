@@ -177,6 +177,8 @@ fn is_of_guest(body: &Body) -> bool {
         | Body::Chose { .. }
         | Body::Confirmed { .. }
         | Body::Rated { .. }
+        | Body::Helped { .. }
+        | Body::Stopped { .. }
         | Body::Closed { .. } => true,
         _ => false,
     }

@@ -2,9 +2,8 @@
 -- Appends inputs of one partition. Without `allow-oom`: where memory is short, intake is what stops.
 -- KEYS: in, at, fx, journal, dead, wake, dead:of, and every slot of `seen`.
 -- ARGV: partition, dedupe window in ms, bounds of inbox, effects, journal, dead letters and keys, 1 to write in any
---       case, bound of one customer's dead letters; then for each input: 1 if bounded, 2 if at half of
---       them, its customer, its key or '', its
---       payload.
+--       case, bound of one customer's dead letters; then for each input: 1 if bounded, 2 if a
+--       guest's and so at half of the bounds, its customer, its key or '', its payload.
 -- Answers the bound that is met, since when its oldest waits (of keys: when the oldest are forgotten) and the time; or ''
 -- and for each input its position and 1 if it is new; '' and 2 where its customer
 -- has too many dead letters.

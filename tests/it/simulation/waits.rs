@@ -35,8 +35,7 @@ pub fn judge_at_rest(store: &SimStore, lines: &[Line], inputs: &Inputs, wrong: &
         if let Body::Event(event) = &envelope.body
             && line.revision > 0
         {
-            let erased = false;
-            heard.insert(id, Heard { event: (**event).clone(), actor: line.actor.clone(), erased });
+            heard.insert(id, Heard { event: (**event).clone(), actor: line.actor.clone(), erased: false });
         }
         let Some(actor) = &line.actor else { continue };
         if line.erased {
