@@ -56,7 +56,10 @@ async fn a_payment_abroad_is_told_only_to_who_is_confirmed_and_the_card_is_block
     let told = chat.hears().await;
     assert!(told.contains("Your identity is not confirmed yet"), "{told}");
     let so_far = chat.story();
-    assert!(!so_far.contains("742") && !so_far.contains("7710") && !so_far.contains("Sereia"), "{so_far}");
+    // As words have them: digits alone stand in ids and times too.
+    for fact in ["742.0", "€742", "ending 7710", "visa-7710", "Sereia"] {
+        assert!(!so_far.contains(fact), "{fact}: {so_far}");
+    }
 
     stage.press("/identity").await;
     chat.choose(&id, "I have confirmed it").await;
