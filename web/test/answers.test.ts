@@ -51,9 +51,11 @@ play("whether an answer helped is asked below the latest, said once, may be chan
   await on.$(".theirs");
   assert.equal(await on.has(".helped"), false, "an opening is no answer");
   await on.write("Where is my order?");
+  await on.chat.got((f) => f.type === "say", "say");
   answer(on, "Let me look.", "t1");
   answer(on, "It comes tomorrow.", "t1");
-  await on.$(".helped");
+  // The question moves to the latest answer once that is shown.
+  await on.until((root) => root.querySelector(".log")?.textContent?.includes("tomorrow") && root.querySelector(".helped"));
   assert.equal(await on.page.evaluate(() => document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll(".helped").length), 1);
   assert.deepEqual(await violations(on), []);
   await on.press("No, this did not help");
