@@ -248,7 +248,12 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
             _ => None,
         })
         .collect();
-    for (partition, _, line) in lines {
+    let mut before: BTreeMap<Partition, (u64, Pos)> = BTreeMap::new();
+    for (partition, id, line) in lines {
+        let (epoch, last) = before.insert(*partition, (id.epoch, line.pos)).unwrap_or_default();
+        if line.after != (epoch < id.epoch && epoch > 0).then_some(last) {
+            wrong.push(format!("{partition}: {} says that it goes on after {:?}, not {last}", line.pos, line.after));
+        }
         let Some(envelope) = inputs.get(&(*partition, line.pos)) else { continue };
         let catalogs =
             catalogs.entry(*partition).or_insert_with(|| Catalogs { by_hash: by_hash.clone(), ..Catalogs::default() });
@@ -294,6 +299,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
         let traits = (decision.state.traits != traits_before).then(|| decision.state.traits_object());
         let again = JournalLine {
             pos: line.pos,
+            after: line.after,
             revision: line.revision,
             actor: actor.clone(),
             entries: decision.entries,
