@@ -281,3 +281,16 @@ play("a finished message is read out once, while its words stream silently", wit
   const log = await on.$("[role=log]");
   assert.equal(await log.evaluate((element) => element.getAttribute("aria-live")), "off");
 });
+
+play("who comes is read out, also where no panel was open and nothing of one is loaded", {
+  before: (on) => {
+    opened(on);
+    on.chat.append("c1", { by: "customer", kind: "message", text: "A person, please" });
+  },
+}, async (on) => {
+  await on.$(".launcher");
+  assert.equal(on.chat.parts.includes("widget/later.js"), false);
+  on.chat.append("c1", { by: "system", kind: "holder", holder: "operator", name: "Rui" });
+  await on.until((root) => root.querySelector("[role=status]")?.textContent === "Rui joined, a person");
+  assert.equal(await on.has(".panel, .bubble"), false);
+});
