@@ -15,15 +15,17 @@ use crate::network::{Area, Network, Outage};
 
 /// As long ago as the playbook holds an alert, but for a second: then the hold is over.
 const TWO_MINUTES: SignedDuration = SignedDuration::from_secs(2 * 60 - 1);
-/// As long as an alert may last that reaches nobody.
-const A_MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What can be played.
 pub const PLAYS: [Play; 4] = [
     Play { name: "cut", label: "Cut a cable", note: "The alert for your area has lasted two minutes, less a second." },
     Play { name: "news", label: "Find the cut", note: "Those who were told hear it, and when there is more." },
     Play { name: "solve", label: "Mend it", note: "The alert ends: those who were told hear that too." },
-    Play { name: "flap", label: "Let an alert flap", note: "It came and went within a minute: nobody hears of it." },
+    Play {
+        name: "flap",
+        label: "Let an alert flap",
+        note: "It goes a second before two minutes are over: nobody hears of it.",
+    },
 ];
 
 /// Plays one of [`PLAYS`].
@@ -73,7 +75,7 @@ fn events(network: &Network, area: &'static Area, play: &str) -> Vec<Event> {
             vec![Event::of_many(now, "network", "alertmanager.resolved", outage.alert(area))]
         }
         ("flap", _) => {
-            let mut outage = Outage::since(now - A_MINUTE);
+            let mut outage = Outage::since(now - TWO_MINUTES);
             let firing = Event::of_many(outage.began, "network", "alertmanager.firing", outage.alert(area));
             outage.solved = Some(now);
             vec![firing, Event::of_many(now, "network", "alertmanager.resolved", outage.alert(area))]

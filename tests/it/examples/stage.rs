@@ -116,6 +116,40 @@ impl Stage {
         read().await
     }
 
+    /// What a path of the company's API says with the token, and the status without it.
+    pub async fn company_says(&self, path: &str) -> (Value, u16) {
+        let url = format!("{}{path}", self.playing.company);
+        let with = self.http.get(&url).bearer_auth(&self.playing.api_token).send().await.unwrap();
+        let without = self.http.get(&url).send().await.unwrap();
+        (with.json().await.unwrap(), without.status().as_u16())
+    }
+
+    /// What Beckon's REST says to the company's key.
+    pub async fn beckon(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.playing.beckon)).bearer_auth(&self.playing.api_key);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the event of many, of which this visitor got theirs, was told to so many.
+    pub async fn was_told(&self, customers: u64) {
+        let known = self.beckon(&format!("/v1/customers/user:{}", self.customer)).await;
+        let own = known["events"]["items"][0]["event"].as_str().unwrap().to_owned();
+        let own = self.beckon(&format!("/v1/events/{own}")).await;
+        let sent = format!("/v1/events/{}", own["origin"].as_str().unwrap());
+        until("all were told", || async {
+            let told = self.beckon(&sent).await["told"].clone();
+            let counts = told.as_array().into_iter().flatten().map(|told| told["count"].as_u64().unwrap());
+            counts.sum::<u64>() == customers
+        })
+        .await;
+    }
+
+    /// How many conversations this visitor had.
+    pub async fn conversations(&self) -> usize {
+        let found = self.beckon(&format!("/v1/conversations?customer=user:{}", self.customer)).await;
+        found["items"].as_array().unwrap().len()
+    }
+
     /// Waits until the front page says something.
     pub async fn shows(&self, path: &str, words: &str) {
         until(words, || async { self.page(path).await.contains(words) }).await;
