@@ -207,10 +207,10 @@ async fn an_alert_that_flaps_reaches_nobody_though_the_next_one_does() {
     stage.press("/play/flap").await;
     // Had the first been told, then before the second: its hold would have been over earlier.
     stage.press("/play/cut").await;
-    opening(&mut chat).await;
+    let (id, _) = opening(&mut chat).await;
     stage.press("/play/solve").await;
     assert!(chat.hears().await.starts_with("Your line works again."));
-    assert_eq!(stage.conversations().await, 1);
+    assert_eq!(stage.conversations(&id).await, [id]);
     stage.close().await;
 }
 

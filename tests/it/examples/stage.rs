@@ -132,9 +132,10 @@ impl Stage {
 
     /// Waits until the event of many, of which this visitor got theirs, was told to so many.
     pub async fn was_told(&self, customers: u64) {
-        let known = self.beckon(&format!("/v1/customers/user:{}", self.customer)).await;
-        let own = known["events"]["items"][0]["event"].as_str().unwrap().to_owned();
-        let own = self.beckon(&format!("/v1/events/{own}")).await;
+        let path = format!("/v1/customers/user:{}", self.customer);
+        let own = || async { self.beckon(&path).await["events"]["items"][0]["event"].clone() };
+        until("the record has it", || async { own().await.is_string() }).await;
+        let own = self.beckon(&format!("/v1/events/{}", own().await.as_str().unwrap())).await;
         let sent = format!("/v1/events/{}", own["origin"].as_str().unwrap());
         until("all were told", || async {
             let told = self.beckon(&sent).await["told"].clone();
@@ -144,10 +145,15 @@ impl Stage {
         .await;
     }
 
-    /// How many conversations this visitor had.
-    pub async fn conversations(&self) -> usize {
-        let found = self.beckon(&format!("/v1/conversations?customer=user:{}", self.customer)).await;
-        found["items"].as_array().unwrap().len()
+    /// This visitor's conversations, once the record has this one: what came before it is then there as well.
+    pub async fn conversations(&self, with: &str) -> Vec<String> {
+        let path = format!("/v1/conversations?customer=user:{}", self.customer);
+        let read = || async {
+            let items = self.beckon(&path).await["items"].as_array().unwrap().clone();
+            items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        until("the record has it", || async { read().await.iter().any(|id| id == with) }).await;
+        read().await
     }
 
     /// Waits until the front page says something.
