@@ -1,5 +1,7 @@
 //! Each play of each example, from the button to the outcome.
 
+use serde_json::json;
+
 use super::stage::{Stage, choose_and_confirm, offered, opening};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -245,6 +247,29 @@ async fn who_looked_at_three_things_finds_one_and_has_it_in_the_cart() {
     assert!(chat.hears().await.contains("comes to 64.0 EUR"));
     assert_eq!(stage.goal(&id).await["outcome"]["value"], 64.0);
     assert_eq!(stage.api("/cart").await["words"], "Harbour kettle");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wished_for_what_was_sold_out_hears_that_it_is_back_and_has_it_in_the_cart() {
+    let mut stage = Stage::of("shop").await;
+    let mut chat = stage.chat().await;
+    let compass = "/products/brass-compass";
+    assert!(stage.page(compass).await.contains("sold out"));
+    assert_eq!(stage.write("/cart/lines", "k-1", json!({ "product": "brass-compass" })).await.0, 409);
+    stage.press("/wishes/brass-compass/add").await;
+    assert!(stage.page(compass).await.contains("on your wish list"));
+    stage.press("/play/stock").await;
+    let (id, said) = opening(&mut chat).await;
+    assert_eq!(said, "Brass compass is back, for 46.0 EUR. Shall I put one into your cart?");
+    let asked = choose_and_confirm(&mut chat, &id, "Put it into my cart").await;
+    assert_eq!(asked, "Put this into your cart: Brass compass");
+    assert!(chat.hears().await.contains("comes to 46.0 EUR"));
+    assert_eq!(stage.goal(&id).await["outcome"]["value"], 46.0);
+    assert_eq!(stage.api("/cart").await["words"], "Brass compass");
+    // The last one goes: who was told of the one hears of the other.
+    stage.press("/play/stock").await;
+    assert!(chat.hears().await.starts_with("Brass compass is sold out again."));
     stage.close().await;
 }
 
