@@ -156,7 +156,8 @@ fn fetch(draft: &mut Draft<'_>, id: ConversationId, catalog: &Catalog, playbook:
         }
     }
     if waiting {
-        draft.set_timer(id, Timer::Context, draft.now.plus(CONTEXT_TIME));
+        // The calls leave with this decision, also where it finds late what was due before.
+        draft.set_timer(id, Timer::Context, draft.found.plus(CONTEXT_TIME));
     } else {
         say_opening(draft, id);
     }
