@@ -81,7 +81,7 @@ pub fn begin(
     conversation.trigger = trigger;
     draft.state.conversations.insert(id, conversation);
     for kept in cause.before.iter().chain([cause.event]) {
-        draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone() });
+        draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone(), silent: false });
     }
     draft.entry(id, By::System, Kind::Verdict { playbook: playbook.name.clone(), verdict: Verdict::Waiting });
     hold_place(draft, playbook, id);

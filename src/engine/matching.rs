@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::news;
 use crate::dialogue::draft::Draft;
 use crate::dialogue::opening::{Cause, NoOpening};
-use crate::dialogue::{closing, opening, timers};
+use crate::dialogue::{closing, opening, timers, turn};
 use crate::model::catalog::Catalog;
 use crate::model::conversation::{Missing, Phase};
 use crate::model::customer::{MAX_ENTRIES, MAX_STATE, RefusalCode};
@@ -15,6 +15,7 @@ use crate::model::decision::{Effect, Judged, Reply};
 use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, ConversationId, EventId};
+use crate::model::restraint::Joining;
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::Ms;
 use crate::model::topic::Heard;
@@ -132,9 +133,11 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
             false
         }
         Judgement::Join(conversation) => {
+            let joining = playbook.restraint.joining;
             for kept in &matched.events {
-                join(draft, conversation, &kept.event, kept.id);
+                join(draft, conversation, &kept.event, kept.id, joining);
             }
+            hear(draft, conversation, joining);
             for id in ids {
                 verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
@@ -231,7 +234,9 @@ fn take_back(draft: &mut Draft<'_>, ended: Ended, event: &Event, id: EventId) {
         tell(draft, &wake.ids(), &wake.playbook, &No::of(Verdict::Withdrawn, reason.clone()));
     }
     for conversation in ended.conversations {
-        join(draft, conversation, event, id);
+        let joining = draft.playbook(conversation).map(|(_, playbook)| playbook.restraint.joining).unwrap_or_default();
+        join(draft, conversation, event, id, joining);
+        hear(draft, conversation, joining);
         let unseen =
             draft.conversation(conversation).is_some_and(|c| matches!(c.phase, Phase::Waiting | Phase::Preparing(_)));
         if unseen {
@@ -271,12 +276,20 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, choice: &str) {
     }
 }
 
-/// A further match of an open key: the event is added, and the next turn sees it. A full log takes no more of them.
-pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
+/// A further match of an open key: the event is added, and the next turn sees it unless it is kept from the assistant. A full log takes no more of them.
+pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, joining: Joining) {
     let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
     if !full {
-        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()) };
+        let silent = joining == Joining::Silently;
+        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()), silent };
         draft.entry(conversation, By::System, kind);
+    }
+}
+
+/// The assistant is told of what joined, where the playbook says that it is told at once.
+fn hear(draft: &mut Draft<'_>, conversation: ConversationId, joining: Joining) {
+    if joining == Joining::Now {
+        turn::hear(draft, conversation);
     }
 }
 
