@@ -339,6 +339,7 @@ impl Owner {
         }
         let line = JournalLine {
             pos: input.pos,
+            after: self.goes_on_after(gathered),
             revision: self.catalogs.in_force.revision,
             actor,
             entries: decision.entries,
@@ -371,8 +372,18 @@ impl Owner {
         let payload = encoded(&letter);
         let concerned = letter.actor.unwrap_or_else(ActorId::of_partition);
         gathered.batch.dead.push(NewDead { pos: stored.pos, actor: concerned, payload });
-        let line = JournalLine { dead: true, ..JournalLine::blank(stored.pos, self.catalogs.in_force.revision, actor) };
+        let line = JournalLine {
+            after: self.goes_on_after(gathered),
+            dead: true,
+            ..JournalLine::blank(stored.pos, self.catalogs.in_force.revision, actor)
+        };
         gathered.batch.journal.push(encoded(&line));
+    }
+
+    /// What the next line says of the owners before: only this one's first says something, and only where there were any.
+    fn goes_on_after(&self, gathered: &Gathered) -> Option<Pos> {
+        let first = self.journal_n == 1 && gathered.batch.journal.is_empty();
+        (first && self.at > Pos::START).then_some(self.at)
     }
 
     /// Reads the states of actors that are not in memory, in one go; answers those that cannot be read, and why.
@@ -456,7 +467,11 @@ impl Owner {
             self.withdraw = !in_force.paused.is_empty();
             gathered.in_force = Some(in_force.clone());
         }
-        gathered.batch.journal.push(encoded(&JournalLine::blank(input.pos, self.catalogs.in_force.revision, None)));
+        let line = JournalLine {
+            after: self.goes_on_after(gathered),
+            ..JournalLine::blank(input.pos, self.catalogs.in_force.revision, None)
+        };
+        gathered.batch.journal.push(encoded(&line));
         Ok(())
     }
 

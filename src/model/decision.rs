@@ -377,6 +377,10 @@ pub enum SummaryState {
 pub struct JournalLine {
     /// The input.
     pub pos: Pos,
+    /// In the first line of an owner that goes on from others: the last input that they decided. An archive that has later
+    /// ones of theirs knows that the store went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Pos>,
     /// The revision of the catalog it was decided under.
     pub revision: u64,
     /// The customer; none where the partition itself was meant.
@@ -419,6 +423,7 @@ impl JournalLine {
     pub fn blank(pos: Pos, revision: u64, actor: Option<ActorId>) -> JournalLine {
         JournalLine {
             pos,
+            after: None,
             revision,
             actor,
             entries: Vec::new(),

@@ -43,6 +43,15 @@ impl Pos {
     pub fn time(self) -> Ms {
         Ms(self.ms)
     }
+
+    /// A position before this one and after every input that was before it.
+    #[must_use]
+    pub fn before(self) -> Pos {
+        match self.n.checked_sub(1) {
+            Some(n) => Pos { n, ..self },
+            None => Pos { ms: self.ms.saturating_sub(1), n: u32::MAX },
+        }
+    }
 }
 
 impl fmt::Display for Pos {

@@ -187,9 +187,9 @@ impl Record {
     ) -> Result<(), RecordError> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let (end, end_pos) = (last.id, last.line.pos);
-        // The store went back: what was archived of inputs from here on was never committed as far as it knows.
-        if first.id.epoch > at.cursor.epoch && first.line.pos <= at.pos {
-            let lost = self.forget_lost(connection, partition, first.id.epoch, first.line.pos).await?;
+        // The store went back: what was archived of later inputs was never committed as far as it knows.
+        if let Some(after) = went_back(at, first) {
+            let lost = self.forget_lost(connection, partition, first.id.epoch, after).await?;
             (at.lost, answer.lost) = (at.lost + lost, answer.lost + lost);
         }
         let missing = gaps(at.cursor, &run);
@@ -234,22 +234,22 @@ impl Record {
         Ok(())
     }
 
-    /// Marks lines of older epochs from `pos` on, and takes what they said out of the views.
+    /// Marks lines of older epochs of inputs after this one, and takes what they said out of the views.
     async fn forget_lost(
         &self,
         connection: &mut AnyConnection,
         partition: Partition,
         epoch: u64,
-        pos: Pos,
+        after: Pos,
     ) -> Result<u64, RecordError> {
         let rows = sqlx::query(
             "select actor, pos_ms, pos_n from archive_line where part = $1 and lost = 0 and epoch < $2 \
-             and (pos_ms > $3 or (pos_ms = $3 and pos_n >= $4)) order by epoch, n",
+             and (pos_ms > $3 or (pos_ms = $3 and pos_n > $4)) order by epoch, n",
         )
         .bind(i64::from(partition.0))
         .bind(int(epoch))
-        .bind(int(pos.ms))
-        .bind(i64::from(pos.n))
+        .bind(int(after.ms))
+        .bind(i64::from(after.n))
         .fetch_all(&mut *connection)
         .await
         .map_err(|e| self.failed(e))?;
@@ -269,12 +269,12 @@ impl Record {
         }
         sqlx::query(
             "update archive_line set lost = 1 where part = $1 and lost = 0 and epoch < $2 \
-             and (pos_ms > $3 or (pos_ms = $3 and pos_n >= $4))",
+             and (pos_ms > $3 or (pos_ms = $3 and pos_n > $4))",
         )
         .bind(i64::from(partition.0))
         .bind(int(epoch))
-        .bind(int(pos.ms))
-        .bind(i64::from(pos.n))
+        .bind(int(after.ms))
+        .bind(i64::from(after.n))
         .execute(&mut *connection)
         .await
         .map_err(|e| self.failed(e))?;
@@ -298,12 +298,17 @@ fn gaps(cursor: LineId, run: &[Line]) -> u64 {
     missing
 }
 
+/// The last input that the store knows of as decided by older epochs, where the archive has later ones of theirs.
+fn went_back(at: &ArchiveState, first: &Line) -> Option<Pos> {
+    // Older builds did not write what they went on from: then only an input that was decided twice tells.
+    let after = first.line.after.unwrap_or_else(|| first.line.pos.before());
+    (first.id.epoch > at.cursor.epoch && after < at.pos).then_some(after)
+}
+
 /// Whether these lines are of one epoch and follow what was archived, without a gap.
 fn goes_on(at: &ArchiveState, lines: &[Line]) -> bool {
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return true };
-    first.id.epoch == last.id.epoch
-        && (first.id.epoch == at.cursor.epoch || first.line.pos > at.pos)
-        && gaps(at.cursor, lines) == 0
+    first.id.epoch == last.id.epoch && went_back(at, first).is_none() && gaps(at.cursor, lines) == 0
 }
 
 /// One projector at a time: whoever comes second waits for these rows. Answers them; in the order of partitions, so that

@@ -426,6 +426,30 @@ async fn lines_of_a_lost_epoch_leave_the_views_and_are_counted() {
 }
 
 #[tokio::test]
+async fn lines_of_inputs_that_the_store_lost_leave_the_views_though_later_ones_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    record.archive(PARTITION, a_day("42")).await.unwrap();
+    // A replica that knew of two inputs was promoted; what comes is later than all that the archive has.
+    let mut later = event_line(9, "42", "page.viewed");
+    later.id = LineId { epoch: 9, n: 1 };
+    later.line.after = Some(pos(2));
+    let answer = record.archive(PARTITION, vec![later]).await.unwrap();
+    assert_eq!((answer.archived, answer.lost, answer.gaps), (1, 3, 0));
+    assert_eq!(record.event(event_id(5)).await.unwrap(), None);
+    assert!(record.event(event_id(9)).await.unwrap().is_some());
+    // The next owner goes on from there, and loses nothing.
+    let mut next = event_line(10, "42", "page.viewed");
+    next.id = LineId { epoch: 12, n: 1 };
+    next.line.after = Some(pos(9));
+    let answer = record.archive(PARTITION, vec![next]).await.unwrap();
+    assert_eq!((answer.archived, answer.lost, answer.gaps), (1, 0, 0));
+    let before = dump(&folder, &VIEWS).await;
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(before, dump(&folder, &VIEWS).await);
+}
+
+#[tokio::test]
 async fn a_newer_or_broken_file_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("record.db");

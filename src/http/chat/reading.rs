@@ -11,6 +11,7 @@ use super::session::{Held, RETRY, Session};
 use crate::http::wire::{self, Shown, View};
 use crate::model::conversation::{Author, Conversation, Phase, client_id_hash};
 use crate::model::customer::State;
+use crate::model::decision::SummaryState;
 use crate::model::event::Trust;
 use crate::model::ids::ConversationId;
 use crate::store::StoreError;
@@ -152,8 +153,8 @@ impl Session {
     /// The end of the session.
     pub(super) async fn read_again(&mut self) -> Result<(), Close> {
         match self.try_read_again().await {
-            Ok(()) => {
-                self.stale = None;
+            Ok(settled) => {
+                self.stale = if settled { None } else { Some(Instant::now() + RETRY) };
                 Ok(())
             }
             Err(Stopped::Close(close)) => Err(close),
@@ -168,7 +169,8 @@ impl Session {
         }
     }
 
-    async fn try_read_again(&mut self) -> Result<(), Stopped> {
+    /// Whether all is told that there is to tell.
+    async fn try_read_again(&mut self) -> Result<bool, Stopped> {
         let state = self.reader.state().await?;
         for (id, conversation) in state.conversations.iter().filter(|(_, conversation)| is_listed(conversation)) {
             match self.held.iter_mut().find(|held| held.id == *id) {
@@ -185,10 +187,12 @@ impl Session {
         }
         let left = self.held.iter().filter(|held| !held.archived && !state.conversations.contains_key(&held.id));
         let left: Vec<ConversationId> = left.map(|held| held.id).collect();
+        let mut settled = true;
         for id in left {
-            self.let_go(id).await?;
+            settled &= self.let_go(id).await?;
         }
-        Ok(self.answer_from(&state)?)
+        self.answer_from(&state)?;
+        Ok(settled)
     }
 
     /// Tells of a conversation that the client does not know.
@@ -246,9 +250,10 @@ impl Session {
         self.line.tell(&ServerFrame::Reset { conversation_id: id })
     }
 
-    /// Sends what follows of a conversation that has left the live store; false: it is not in the archive either.
-    async fn send_archived(&mut self, id: ConversationId) -> Result<bool, Stopped> {
-        let Some((_, log)) = self.reader.archived(id).await? else { return Ok(false) };
+    /// Sends what follows of a conversation that has left the live store, and answers how it ended there; none: it is not
+    /// in the archive either.
+    async fn send_archived(&mut self, id: ConversationId) -> Result<Option<SummaryState>, Stopped> {
+        let Some((summary, log)) = self.reader.archived(id).await? else { return Ok(None) };
         let stand = self.held(id).map(|held| held.stand).unwrap_or_default();
         let mut part = Part::of(&log, stand);
         if part.fits == Fits::Other {
@@ -256,21 +261,26 @@ impl Session {
             part = Part::of(&log, Stand::default());
         }
         self.send(id, part).await?;
-        Ok(true)
+        Ok(Some(summary.state))
     }
 
-    /// A conversation left the state: the rest of it is in the archive, or it was erased.
-    async fn let_go(&mut self, id: ConversationId) -> Result<(), Stopped> {
+    /// A conversation left the state: the rest of it is in the archive, or it was erased. False: that will be told later.
+    async fn let_go(&mut self, id: ConversationId) -> Result<bool, Stopped> {
         let stand = self.held(id).map(|held| held.stand).unwrap_or_default();
-        if self.send_archived(id).await? {
+        let archived = self.send_archived(id).await?;
+        if archived == Some(SummaryState::Closed) {
             if let Some(held) = self.held.iter_mut().find(|held| held.id == id) {
                 (held.archived, held.closed) = (true, true);
             }
+        } else if archived.is_some() {
+            // Only what is closed leaves a state: the archive is late, or the store went back to before it began and the
+            // archive does not know yet.
+            return Ok(false);
         } else if self.reader.part(id, stand, 0).await?.fits == Fits::Other {
             self.start_over(id)?;
             self.held.retain(|held| held.id != id);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn hold(&mut self, id: ConversationId, stand: Stand, conversation: &Conversation) {

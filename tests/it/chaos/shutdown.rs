@@ -9,6 +9,7 @@ use super::chaos;
 use super::kills::{Load, check};
 use super::process::Site;
 use crate::store::Place;
+use crate::store::server::Server;
 
 chaos!(a_process_told_to_stop_under_load_ends_soon_and_loses_nothing);
 
@@ -46,4 +47,21 @@ async fn a_process_told_to_stop_under_load_ends_soon_and_loses_nothing(place: Pl
     let ready = site.rest_comes(&process).await;
     assert_eq!(ready["dead_letters"], 0, "{}", site.log());
     check(&site, &process, &accepted).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_store_hangs_ends_all_the_same_before_it_is_killed() {
+    let mut server = Server::start(&["--appendonly", "yes"]);
+    let site = Site::new(Place::Redis { url: server.url(), prefix: "stuck".to_owned() }, None);
+    let mut process = site.start();
+    let mut chat = site.chat(&process, "1", json!({})).await;
+    site.event(&process, "quick.opened", "1", json!({ "id": "a", "level": 2 })).await;
+    let id = chat.opened().await;
+    server.pause();
+    // Something is under way: nobody knows whether it was taken.
+    chat.say(&id, "is anybody there?").await;
+    process.signal("-TERM");
+    // What waits for a process kills it after 60 s; so long this waits too.
+    assert_eq!(process.ended().code(), Some(0), "{}", site.log());
+    server.go_on();
 }

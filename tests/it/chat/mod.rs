@@ -7,6 +7,7 @@ mod jwks;
 mod owner;
 mod passing;
 mod resume;
+pub(crate) mod screen;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Promise 3: who comes back gets exactly what it missed, once, in order, or is told `reset` (F20, F21).
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use beckon::model::decision::SummaryState;
@@ -10,79 +9,10 @@ use beckon::model::input::Body;
 use beckon::model::live::Live;
 use beckon::model::time::Ms;
 use beckon::store::{Batch, Channel, NewEntry};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
+use super::screen::{Screen, cut_after, cuts};
 use super::*;
 use crate::nodes::gated::Gated;
-
-/// What a client has: number, id and text of each entry, by conversation.
-#[derive(Default)]
-struct Screen {
-    logs: BTreeMap<String, Vec<(u64, String, String)>>,
-}
-
-impl Screen {
-    fn hello(&self, user: &str) -> Value {
-        let last = |log: &Vec<(u64, String, String)>| log.last().map(|(seq, id, _)| json!({ "seq": seq, "id": id }));
-        let cursors = self.logs.iter().filter_map(|(id, log)| Some((id.clone(), last(log)?)));
-        json!({ "type": "hello", "token": token(user), "resume": cursors.collect::<serde_json::Map<_, _>>() })
-    }
-
-    /// Takes a frame; an entry that is not the next one fails.
-    fn take(&mut self, frame: &Value) {
-        match frame["type"].as_str().unwrap() {
-            "welcome" => frame["conversations"].as_array().unwrap().iter().for_each(|shown| self.conversation(shown)),
-            "opened" => self.conversation(&frame["conversation"]),
-            "entry" => self.entry(frame["conversation_id"].as_str().unwrap(), frame),
-            "reset" => {
-                self.logs.insert(frame["conversation_id"].as_str().unwrap().to_owned(), Vec::new());
-            }
-            _ => {}
-        }
-    }
-
-    fn conversation(&mut self, shown: &Value) {
-        for entry in shown["entries"].as_array().unwrap() {
-            self.entry(shown["id"].as_str().unwrap(), entry);
-        }
-    }
-
-    fn entry(&mut self, conversation: &str, entry: &Value) {
-        let log = self.logs.entry(conversation.to_owned()).or_default();
-        assert_eq!(entry["seq"].as_u64().unwrap(), log.len() as u64 + 1, "dense, once, in order: {entry}");
-        let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
-        log.push((entry["seq"].as_u64().unwrap(), text("id"), text("text")));
-    }
-}
-
-/// Forwards one connection to the server and cuts it after so many bytes from the server.
-async fn cut_after(server: SocketAddr, mut bytes: usize) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut client, _) = listener.accept().await.unwrap();
-        let mut server = TcpStream::connect(server).await.unwrap();
-        let (mut up, mut down) = ([0; 4_096], [0; 4_096]);
-        while bytes > 0 {
-            tokio::select! {
-                read = client.read(&mut up) => match read {
-                    Ok(n) if n > 0 => if server.write_all(&up[..n]).await.is_err() { return },
-                    _ => return,
-                },
-                read = server.read(&mut down) => match read {
-                    Ok(n) if n > 0 => {
-                        let n = n.min(bytes);
-                        bytes -= n;
-                        if client.write_all(&down[..n]).await.is_err() { return }
-                    }
-                    _ => return,
-                },
-            }
-        }
-    });
-    address
-}
 
 /// `BECKON_CUTS=1000 cargo test --test it f20` cuts more often.
 #[tokio::test]
@@ -92,14 +22,13 @@ async fn f20_a_socket_cut_at_random_bytes_misses_nothing_and_repeats_nothing() {
     let first = server.owner.open(&me, "First.", &[]).await;
     let mut screen = Screen::default();
     let (mut second, mut written) = (None, 0_usize);
-    let cuts = std::env::var("BECKON_CUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
-    for cut in 0..cuts {
+    for cut in 0..cuts(200) {
         if cut == 60 {
             second = Some(server.owner.open(&me, "Second.", &[]).await);
         }
         let proxy = cut_after(server.address, rand::random_range(1..6_000)).await;
         let Ok(mut client) = Client::on(TcpStream::connect(proxy).await.unwrap()).await else { continue };
-        if client.socket.send(Message::text(screen.hello("42").to_string())).await.is_err() {
+        if client.socket.send(Message::text(screen.hello(token("42")).to_string())).await.is_err() {
             continue;
         }
         while let Some(Ok(message)) = client.message().await {
@@ -120,7 +49,7 @@ async fn f20_a_socket_cut_at_random_bytes_misses_nothing_and_repeats_nothing() {
         state.conversations.values().map(|conversation| conversation.seq).sum()
     };
     server.owner.decided(&me, |state| total(state) as usize == written + 2).await;
-    let (mut client, welcome) = server.hello(screen.hello("42")).await;
+    let (mut client, welcome) = server.hello(screen.hello(token("42"))).await;
     screen.take(&welcome);
     client.assert_quiet().await;
     for conversation in [first, second.unwrap()] {
@@ -441,7 +370,7 @@ async fn a_hello_that_names_a_hundred_archived_conversations_gets_a_bounded_welc
         let known = log[..at % 3].iter().map(|entry| (u64::from(entry.seq), entry.id.to_string(), String::new()));
         screen.logs.insert(summary.id.to_string(), known.collect());
     }
-    let mut resume = screen.hello("42");
+    let mut resume = screen.hello(token("42"));
     for (summary, log) in &all {
         let fresh = json!({ "seq": 0, "id": log[0].id });
         let cursor = resume["resume"].as_object_mut().unwrap().entry(summary.id.to_string()).or_insert(fresh);

@@ -6,6 +6,7 @@ mod charges;
 pub(crate) mod chat;
 mod checkout;
 mod company;
+mod cuts;
 mod endings;
 mod forgotten;
 mod handoffs;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -20,6 +21,8 @@ pub enum Says {
     Words(&'static str),
     /// A call of a tool with these arguments, as text: perhaps no JSON.
     Calls(&'static str, String),
+    /// Words that come one by one, this long after each other.
+    Paced(&'static str, Duration),
     /// Words whose end waits until the test releases it.
     Held(&'static str),
     /// Words, then the stream ends without saying so.
@@ -93,6 +96,7 @@ impl Model {
 async fn answer(State(inner): State<Arc<Inner>>, Json(request): Json<Value>) -> Response {
     inner.requests.lock().unwrap().push(request);
     let says = inner.answers.lock().unwrap().pop_front().unwrap_or(Says::Status(500));
+    let mut pace = Duration::ZERO;
     let (words, end, held) = match says {
         Says::Nothing => return std::future::pending().await,
         Says::Page => return axum::response::Html("<html><body>It works!</body></html>").into_response(),
@@ -109,6 +113,10 @@ async fn answer(State(inner): State<Arc<Inner>>, Json(request): Json<Value>) -> 
         }
         Says::Status(status) => return StatusCode::from_u16(status).unwrap().into_response(),
         Says::Words(words) => (chunks(words), Some("stop"), false),
+        Says::Paced(words, between) => {
+            pace = between;
+            (chunks(words), Some("stop"), false)
+        }
         Says::Held(words) => (chunks(words), Some("stop"), true),
         Says::Cut(words) => (chunks(words), None, false),
         Says::Calls(name, arguments) => (vec![calls(&[(name, arguments)])], Some("tool_calls"), false),
@@ -126,6 +134,12 @@ async fn answer(State(inner): State<Arc<Inner>>, Json(request): Json<Value>) -> 
         futures_util::stream::iter(tail)
     };
     let stream = futures_util::stream::iter(words)
+        .then(move |word| async move {
+            if !pace.is_zero() {
+                tokio::time::sleep(pace).await;
+            }
+            word
+        })
         .chain(futures_util::stream::once(waiting).flatten())
         .map(Ok::<_, std::convert::Infallible>);
     ([(header::CONTENT_TYPE, "text/event-stream")], axum::body::Body::from_stream(stream)).into_response()

@@ -163,7 +163,8 @@ fn answers_are_one_and_the_same(lines: &[Line], inputs: &Inputs, told: &Everythi
         known.retain(|_, (_, _, conversation)| conversation.is_none_or(|id| !line.retired.contains(&id)));
         let (Some(client_id), Some(answer)) = (client_id(&input.body), line.answers.first()) else { continue };
         if matches!(answer.reply, Reply::Refused(_)) {
-            if matches!(input.body, Body::OperatorSaid { .. }) {
+            // Of operators no refusal is remembered: the door answers them at once.
+            if matches!(input.body, Body::OperatorSaid { .. } | Body::Noted { .. } | Body::Closed { .. }) {
                 continue;
             }
             *refused += 1;
@@ -248,7 +249,12 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
             _ => None,
         })
         .collect();
-    for (partition, _, line) in lines {
+    let mut before: BTreeMap<Partition, (u64, Pos)> = BTreeMap::new();
+    for (partition, id, line) in lines {
+        let (epoch, last) = before.insert(*partition, (id.epoch, line.pos)).unwrap_or_default();
+        if line.after != (epoch < id.epoch && epoch > 0).then_some(last) {
+            wrong.push(format!("{partition}: {} says that it goes on after {:?}, not {last}", line.pos, line.after));
+        }
         let Some(envelope) = inputs.get(&(*partition, line.pos)) else { continue };
         let catalogs =
             catalogs.entry(*partition).or_insert_with(|| Catalogs { by_hash: by_hash.clone(), ..Catalogs::default() });
@@ -294,6 +300,7 @@ fn deciding_again_gives_the_same(store: &SimStore, lines: &[Line], inputs: &Inpu
         let traits = (decision.state.traits != traits_before).then(|| decision.state.traits_object());
         let again = JournalLine {
             pos: line.pos,
+            after: line.after,
             revision: line.revision,
             actor: actor.clone(),
             entries: decision.entries,

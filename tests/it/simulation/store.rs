@@ -250,7 +250,8 @@ impl Store for SimStore {
             self.trace.add(now, || match &answer {
                 Ok(appended) => {
                     let at: Vec<String> = inputs.iter().zip(appended).map(|(i, a)| at(i.partition, a)).collect();
-                    format!("append {} {}", at.join(" "), super::trace::short(&inputs[0].payload))
+                    let first = inputs.first().map(|input| super::trace::short(&input.payload));
+                    format!("append {} {}", at.join(" "), first.unwrap_or_default())
                 }
                 Err(problem) => format!("append: {problem}"),
             });
