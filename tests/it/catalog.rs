@@ -818,11 +818,20 @@ fn fenced(text: &str) -> Files {
 #[test]
 fn the_examples_of_the_reference_compile() {
     let files = documented();
-    assert_eq!(files.len(), 12);
+    assert_eq!(files.len(), 13);
     let catalog = compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
     assert_eq!(
         catalog.playbooks.keys().collect::<Vec<_>>(),
-        ["back-in-stock", "checkout-trouble", "help", "maintenance", "outage", "over-time", "with-restraint"]
+        [
+            "back-in-stock",
+            "checkout-trouble",
+            "help",
+            "maintenance",
+            "outage",
+            "over-time",
+            "paid-meanwhile",
+            "with-restraint"
+        ]
     );
     assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);
