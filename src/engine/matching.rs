@@ -293,7 +293,8 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, choice: &str) {
     }
 }
 
-/// A further match of an open key: the event is added, and the next turn sees it unless it is kept from the assistant. A full log takes no more of them.
+/// A further match of an open key: the event is added, and the next turn sees it unless it is kept from the assistant. A
+/// full log takes no more of them.
 pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, joining: Joining) {
     let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
     if !full {
