@@ -24,7 +24,6 @@ export class Widget implements Calls {
   #element: BeckonElement | null = null;
   #options: Options;
   readonly #listeners = new Map<string, Set<Listener>>();
-  readonly #ends = new AbortController();
 
   readonly #origin: string;
   readonly #parts: Parts;
@@ -200,12 +199,11 @@ export class Widget implements Calls {
   #listen(): void {
     if (this.#listening) return;
     this.#listening = true;
-    const { signal } = this.#ends;
     const nudge = () => document.visibilityState === "visible" && this.#view?.session.connection.nudge();
-    addEventListener("online", nudge, { signal });
-    addEventListener("pageshow", nudge, { signal });
-    addEventListener("offline", () => this.#view?.changed(), { signal });
-    document.addEventListener("visibilitychange", nudge, { signal });
+    addEventListener("online", nudge);
+    addEventListener("pageshow", nudge);
+    addEventListener("offline", () => this.#view?.changed());
+    document.addEventListener("visibilitychange", nudge);
   }
 
   #emit(name: string, detail?: unknown): void {

@@ -54,7 +54,7 @@ export class Connection {
 
   /** The log had a hole: come back and read on, but never in a tight loop. */
   reread(): void {
-    this.#lost({ do: "come_back", afterMs: backoff(this.#failures, Math.random()) });
+    this.#again(this.#failures);
   }
 
   /** The network is there again, or the page is looked at: do not wait any longer. An attempt under way is left to it. */
@@ -78,7 +78,7 @@ export class Connection {
       hello = await this.#wiring.hello(this.#renew);
     } catch (error) {
       console.warn("Beckon: no token could be fetched, trying again.", error);
-      if (mine === this.#attempt) this.#lost({ do: "come_back", afterMs: backoff(this.#failures, Math.random()) });
+      if (mine === this.#attempt) this.#again(this.#failures);
       return;
     }
     if (mine !== this.#attempt) return;
@@ -119,13 +119,18 @@ export class Connection {
       this.#expect(SILENCE_MS, () => {
         this.send({ type: "ping" });
         // A socket that is dead closes only after its own long timeout: do not wait for its `close`.
-        this.#expect(PONG_MS, () => this.#lost({ do: "come_back", afterMs: backoff(0, Math.random()) }));
+        this.#expect(PONG_MS, () => this.#again(0));
       });
     }
     if (!frame) return;
     // What comes with the welcome is taken before anybody hears that the session is online.
     this.#wiring.frame(frame);
     if (frame.type === "welcome" && this.#socket === socket) this.#set("online");
+  }
+
+  /** Comes back as after so many failures. */
+  #again(failures: number): void {
+    this.#lost({ do: "come_back", afterMs: backoff(failures, Math.random()) });
   }
 
   #lost(plan: Plan): void {

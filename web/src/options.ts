@@ -36,14 +36,15 @@ export const defaults: Options = {
   favicon: "none",
 };
 
-const allowed: { [K in keyof Options]?: readonly string[] } = {
-  dir: ["ltr", "rtl", ""],
-  theme: ["auto", "light", "dark"],
-  position: ["end", "start"],
-  storage: ["local", "none"],
-  launcher: ["auto", "always", "never"],
-  title: ["count", "none"],
-  favicon: ["none", "dot"],
+/** "" is the default, for every option. */
+const allowed: { [K in keyof Options]?: string } = {
+  dir: "ltr rtl",
+  theme: "auto light dark",
+  position: "end start",
+  storage: "local none",
+  launcher: "auto always never",
+  title: "count none",
+  favicon: "none dot",
 };
 
 /** Takes over what is known and valid of `given`; says on the console what is not. */
@@ -55,7 +56,7 @@ export function merge(options: Options, given: unknown): Options {
     else if (name === "token" && typeof value === "function") merged[name] = value;
     else if (name === "launcher" && value === false) merged[name] = "never";
     else if (name === "zIndex") merged[name] = /^-?\d{1,10}$/.test(String(value)) ? String(value) : "";
-    else if (typeof value !== "string" || !(allowed[name as keyof Options]?.includes(value) ?? true))
+    else if (typeof value !== "string" || (value && !(allowed[name as keyof Options]?.split(" ").includes(value) ?? true)))
       console.warn(`Beckon: option "${name}" cannot be`, value);
     else merged[name] = value === "" ? defaults[name as keyof Options] : value;
   }

@@ -10,8 +10,6 @@ export interface Cursor {
   id: string;
 }
 
-/** `try` grows by epoch, step and attempt; it is compared with `compareTries` only. */
-export type Try = number | string | readonly number[];
 
 export interface Choice {
   label: string;
@@ -26,7 +24,8 @@ export interface Entry {
   by: By;
   kind: string;
   turn_id?: string;
-  try?: Try;
+  /** Grows by epoch, step and attempt. */
+  try?: number;
   text?: string;
   /** `text` formatted: Markdown that the server made HTML of, and cleaned. */
   html?: string;
@@ -59,7 +58,7 @@ export interface Delta {
   type: "delta";
   conversation_id: string;
   turn_id: string;
-  try: Try;
+  try: number;
   index: number;
   text: string;
 }
@@ -129,7 +128,7 @@ const shapes: Record<string, (frame: Record<string, unknown>) => boolean> = {
   welcome: (f) => text(f.customer) && Array.isArray(f.conversations) && f.conversations.every(conversation),
   opened: (f) => conversation(f.conversation),
   entry: (f) => text(f.conversation_id) && entry(f),
-  delta: (f) => text(f.conversation_id) && text(f.turn_id) && f.try !== undefined && whole(f.index) && text(f.text),
+  delta: (f) => text(f.conversation_id) && text(f.turn_id) && whole(f.try) && whole(f.index) && text(f.text),
   dropped: (f) => text(f.conversation_id) && text(f.turn_id),
   typing: (f) => text(f.conversation_id) && text(f.by),
   ack: (f) => text(f.client_id),
@@ -152,19 +151,6 @@ export function readFrame(data: unknown): ServerFrame | null {
   return shapes[frame.type]?.(frame) ? (frame as unknown as ServerFrame) : null;
 }
 
-const parts = (value: Try): number[] =>
-  typeof value === "number" ? [value] : typeof value === "string" ? (value.match(/\d+/g) ?? []).map(Number) : [...value];
-
-/** Below zero where `a` is the lower try, zero where they are the same. */
-export function compareTries(a: Try, b: Try): number {
-  const [left, right] = [parts(a), parts(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
 /** Choices of an entry: written as plain words, or with a label and a value of their own. */
 export function choicesOf(entry: Entry): Choice[] {
   return (Array.isArray(entry.choices) ? entry.choices : []).flatMap((item: unknown) => {
@@ -179,9 +165,8 @@ export function outcomeOf(entry: Entry): string {
   return text(entry.outcome) ? entry.outcome : "";
 }
 
-const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 /** 24 random URL-safe characters: 144 bits. */
 export function clientId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) => letters[byte & 63]).join("");
+  const bytes = crypto.getRandomValues(new Uint8Array(18));
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_");
 }

@@ -1,10 +1,10 @@
 // The words of a turn while they arrive: deltas are put together by try and index until their entry comes.
 
-import { compareTries, type Delta, type Entry, type Try } from "./protocol";
+import type { Delta, Entry } from "./protocol";
 
 export interface Stream {
   turn: string;
-  try: Try;
+  try: number;
   text: string;
   /** The index that comes next; -1 after a gap: nothing more is added, and typing is shown until the entry. */
   next: number;
@@ -18,7 +18,7 @@ const REMEMBERED = 50;
 export class Streams {
   #open = new Map<string, Stream>();
   /** Up to which try a turn is settled: deltas that come later than their entry must not reappear. */
-  #settled = new Map<string, Try>();
+  #settled = new Map<string, number>();
 
   list(): Stream[] {
     return [...this.#open.values()];
@@ -26,12 +26,10 @@ export class Streams {
 
   /** Adds a delta; false where it changed nothing. */
   delta({ turn_id: turn, try: attempt, index, text }: Delta): boolean {
-    const done = this.#settled.get(turn);
-    if (done !== undefined && compareTries(attempt, done) <= 0) return false;
+    if (attempt <= (this.#settled.get(turn) ?? -1)) return false;
     let stream = this.#open.get(turn);
-    const order = stream ? compareTries(attempt, stream.try) : 1;
-    if (order < 0) return false;
-    if (!stream || order > 0) {
+    if (stream && attempt < stream.try) return false;
+    if (!stream || attempt > stream.try) {
       stream = { turn, try: attempt, text: "", next: 0, cut: false };
       this.#open.set(turn, stream);
     }
@@ -73,11 +71,10 @@ export class Streams {
     this.#open.clear();
   }
 
-  #settle(turn: string, upTo: Try): void {
-    const known = this.#settled.get(turn);
-    if (known === undefined || compareTries(upTo, known) > 0) this.#settled.set(turn, upTo);
+  #settle(turn: string, upTo: number): void {
+    this.#settled.set(turn, Math.max(upTo, this.#settled.get(turn) ?? 0));
     const stream = this.#open.get(turn);
-    if (stream && compareTries(stream.try, upTo) <= 0) this.#open.delete(turn);
+    if (stream && stream.try <= upTo) this.#open.delete(turn);
     const oldest = this.#settled.keys().next();
     if (this.#settled.size > REMEMBERED && !oldest.done) this.#settled.delete(oldest.value);
   }

@@ -61,7 +61,7 @@ const states: [name: string, reach: (on: Scene) => Promise<void>][] = [
   ["rating", async (on) => (await on.click(".sure .btn:last-child"), on.chat.append("c1", { by: "system", kind: "closed", outcome: { kind: "resolved" } }), await on.click(".score:nth-child(4)"), void (await on.$(".comment")))],
   ["ended", async (on) => (await on.click(".rating .btn"), void (await on.$(".thanks")))],
   ["new", async (on) => (await on.click(".after .btn"), void (await on.$("textarea")))],
-  ["list", async (on) => (on.chat.open("c2", "A second thing."), await on.click('.panel [aria-controls="panel-menu"]'), await on.click(".menu > button"), void (await on.$(".list li:nth-child(2)")))],
+  ["list", async (on) => (on.chat.open("c2", "A second thing."), await on.click('.panel [aria-controls="panel-menu"]'), await on.click(".menu > button:not([aria-expanded])"), void (await on.$(".list li:nth-child(2)")))],
 ];
 
 for (const theme of ["light", "dark"]) {
@@ -139,8 +139,10 @@ play("by keyboard alone: from the bubble to a rating", {}, async (on) => {
   await on.chat.got((f) => f.text === "thanks");
   await tabTo("More", true);
   await keyboard.press("Enter");
+  await on.$(".menu");
   await tabTo("End this conversation");
   await keyboard.press("Enter");
+  await on.$(".sure");
   await tabTo("Keep it");
   await keyboard.press("Escape");
   await on.gone(".menu");
@@ -148,6 +150,7 @@ play("by keyboard alone: from the bubble to a rating", {}, async (on) => {
   await on.$(".rating");
   await tabTo("1, Not at all");
   for (let times = 0; times < 4; times++) await keyboard.press("ArrowRight");
+  await on.$(".comment");
   await tabTo("Send");
   await keyboard.press("Enter");
   assert.equal((await on.chat.got((f) => f.type === "rate")).score, 5);
@@ -159,6 +162,7 @@ play("by keyboard alone: from the bubble to a rating", {}, async (on) => {
 play("the panel holds nobody: Tab leads out of it, to the page", { tag: 'data-launcher="always"' }, async (on) => {
   await on.click(".launcher");
   const panel = await on.$(".panel");
+  await on.focusOn("textarea");
   assert.deepEqual(await panel.evaluate((one) => [one.getAttribute("role"), one.getAttribute("aria-modal"), one.hasAttribute("aria-labelledby")]), ["dialog", "false", true]);
   for (let stop = 0; stop < 8 && (await on.focused()).startsWith("widget:"); stop++) await on.page.keyboard.press("Tab");
   assert.equal((await on.focused()).startsWith("widget:"), false);

@@ -6,6 +6,9 @@ import { test } from "node:test";
 import puppeteer, { type Browser, type ElementHandle, type Page } from "puppeteer-core";
 import { ChatServer, HostSite } from "./server";
 
+/** How long anything may take on a machine that is slow and busy, in milliseconds: reached only by what fails. */
+export const PATIENCE = 40_000;
+
 const flags =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
@@ -15,6 +18,8 @@ async function chromium(): Promise<Browser> {
   browser ??= await puppeteer.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: flags.split(" "),
+    protocolTimeout: 3 * PATIENCE,
+    timeout: PATIENCE,
     env: { ...process.env, HOME: process.env.HOME ?? tmpdir() },
   });
   return browser;
@@ -52,16 +57,16 @@ export class Scene {
 
   /** An element of the widget, as soon as it is there. */
   async $(selector: string): Promise<ElementHandle<HTMLElement>> {
-    const found = await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { timeout: 8_000 });
+    const found = await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { timeout: PATIENCE });
     return found as ElementHandle<HTMLElement>;
   }
 
   async gone(selector: string): Promise<void> {
-    await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { hidden: true, timeout: 8_000 });
+    await this.page.waitForSelector(`beckon-widget >>> ${selector}`, { hidden: true, timeout: PATIENCE });
   }
 
   /** Waits until a predicate over the shadow root holds. */
-  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown, within = 8_000): Promise<void> {
+  async until(what: (root: ShadowRoot, arg: any) => unknown, arg?: unknown, within = PATIENCE): Promise<void> {
     await this.page.waitForFunction(
       `(() => { const root = document.querySelector("beckon-widget")?.shadowRoot; return root && (${what.toString()})(root, ${JSON.stringify(arg ?? null)}); })()`,
       { timeout: within, polling: 30 },
@@ -70,6 +75,26 @@ export class Scene {
 
   async text(selector: string): Promise<string> {
     return await (await this.$(selector)).evaluate((element) => element.textContent ?? "");
+  }
+
+  /** Waits until words of the customer are in IndexedDB: only then may a test take the page away. */
+  async written(words: string): Promise<void> {
+    const found = async (text: string) => {
+      const [name] = (await indexedDB.databases()).map((base) => base.name ?? "");
+      if (!name) return false;
+      const open = indexedDB.open(name);
+      const base = await new Promise<IDBDatabase>((done) => (open.onsuccess = () => done(open.result)));
+      const all = base.transaction("pages").objectStore("pages").getAll();
+      const kept = await new Promise<unknown[]>((done) => (all.onsuccess = () => done(all.result)));
+      base.close();
+      return JSON.stringify(kept).includes(text);
+    };
+    await this.page.waitForFunction(found, { timeout: PATIENCE }, words);
+  }
+
+  /** Waits until the focus in the widget is on what a selector names: keys pressed before go elsewhere. */
+  async focusOn(selector: string): Promise<void> {
+    await this.until((root, wanted) => root.activeElement?.matches(wanted), selector);
   }
 
   /** All texts of the log's messages, as shown. */
@@ -109,6 +134,8 @@ export class Scene {
   /** The same browser's next tab: the same storage, the same servers. */
   async another(before?: (page: Page) => Promise<unknown>): Promise<Scene> {
     const page = await this.page.browserContext().newPage();
+    page.setDefaultTimeout(PATIENCE);
+    page.setDefaultNavigationTimeout(PATIENCE);
     await page.setViewport(this.page.viewport() ?? { width: 1100, height: 760 });
     const tab = new Scene(page, this.chat, this.shop, () => page.close());
     await watch(tab);
@@ -158,6 +185,8 @@ export async function scene(options: SceneOptions = {}): Promise<Scene> {
   const { tag = "", place = "body", width = 1100, height = 760 } = options;
   const context = await (await chromium()).createBrowserContext();
   const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultNavigationTimeout(PATIENCE);
   await page.setViewport({ width, height });
   const [chat, shop] = await Promise.all([ChatServer.start(), HostSite.start()]);
   const set = new Scene(page, chat, shop, async () => {

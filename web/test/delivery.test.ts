@@ -30,8 +30,7 @@ play("deltas stream, and the entry takes their place", withOpening, async (on) =
   delta(2, 0, "Which ");
   delta(1, 1, "way");
   delta(2, 1, "card");
-  await on.until((root) => root.querySelector(".streaming")?.textContent === "Which card");
-  assert.equal(await on.has(".dots"), false);
+  await on.until((root) => root.querySelector(".streaming")?.textContent === "Which card" && !root.querySelector(".dots"));
   delta(2, 3, "lost");
   await on.$(".dots");
   assert.equal(await on.text(".streaming"), "Which card");
@@ -102,15 +101,14 @@ play("a turn that ended while nobody listened leaves no half words on show", wit
   const back = on.chat.hellos.length + 1;
   on.chat.cut();
   await on.page.evaluate(() => dispatchEvent(new Event("online")));
-  await on.chat.got(() => on.chat.hellos.length >= back, "the next hello");
+  await on.chat.holds(() => on.chat.hellos.length >= back, "the next hello");
   await on.gone(".streaming");
   await on.gone(".dots");
   // One that goes on says so by its next words: they are not the first, so that only dots are shown.
   half("t1", 7);
-  await on.$(".dots");
-  assert.equal(await on.has(".streaming"), false);
+  await on.until((root) => root.querySelector(".dots") && !root.querySelector(".streaming"));
   on.chat.append("c1", { by: "assistant", kind: "message", text: "Half an answer is none.", turn_id: "t1", try: 1 });
-  await on.gone(".dots");
+  await on.until((root) => !root.querySelector(".dots") && root.querySelectorAll("ol .text").length === 2);
   assert.deepEqual(await on.log(), [OPENING, "Half an answer is none."]);
 });
 
@@ -147,7 +145,7 @@ play("however often the socket is cut, the log read is the log written, and each
   for (let round = 0; round < CUTS; round++) on.chat.send({ type: "dropped", conversation_id: "c1", turn_id: `t${round}` });
   const written = on.chat.talks.get("c1")?.log.map((entry) => entry.text) ?? [];
   // So many cuts in a row make it wait long: it is told that the network is there.
-  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length, 8_000 + CUTS * 100);
+  await on.until((root, n) => dispatchEvent(new Event("online")) && root.querySelectorAll("ol .text").length === n && !root.querySelector(".mine.waiting, .mine.sent, .mine.taken"), written.length, 40_000 + CUTS * 100);
   assert.deepEqual(await on.log(), written);
   for (let round = 0; round < CUTS; round++) assert.equal(written.filter((text) => text === `m${round}`).length, 1, `m${round}`);
 });
@@ -169,8 +167,9 @@ play("a hole in the numbers is read again, and a reset begins anew", withOpening
 
 play("messages written offline are kept, shown as kept, and sent once", withOpening, async (on) => {
   await on.click(".launcher");
-  on.chat.refuse = () => [4503, "retry_after=1"];
-  on.chat.cut(4503, "retry_after=1");
+  // So long that it does not come back before it is told to.
+  on.chat.refuse = () => [4503, "retry_after=60"];
+  on.chat.cut(4503, "retry_after=60");
   await on.until((root) => root.querySelector(".strip")?.textContent?.startsWith("Offline, your message is kept"));
   await write(on, "first");
   await write(on, "second");
@@ -188,6 +187,7 @@ play("what was not answered is sent again from the next page", withOpening, asyn
   on.chat.hook = (f) => f.type === "say";
   await write(on, "do not lose me");
   const first = await on.chat.got((f) => f.type === "say");
+  await on.written("do not lose me");
   on.chat.hook = () => false;
   on.chat.frames.length = 0;
   await on.page.reload();
@@ -210,7 +210,7 @@ play("retry_after is waited for, a refusal is shown and can be tried again", wit
   on.chat.hook = (f, send) => f.type === "say" && (send({ type: "error", code: "full", message: "", client_id: f.client_id }), true);
   await write(on, "refused");
   await on.$(".mine.failed");
-  assert.match(await on.text("[role=alert]"), /full/);
+  await on.until((root) => root.querySelector("[role=alert]")?.textContent?.includes("full"));
   on.chat.hook = () => false;
   await on.click(".mine.failed .link");
   await on.until((root) => root.querySelectorAll("li[class=mine]").length === 2);
@@ -240,8 +240,8 @@ play("a silent socket is asked, and left where it does not answer", {
   },
 }, async (on) => {
   await on.chat.got((f) => f.type === "ping", "ping");
-  await on.chat.got(() => on.chat.hellos.length === 2, "second hello");
-  await on.chat.got(() => on.chat.frames.filter((f) => f.type === "ping").length >= 3, "pings that are answered");
+  await on.chat.holds(() => on.chat.hellos.length === 2, "second hello");
+  await on.chat.holds(() => on.chat.count((f) => f.type === "ping") >= 3, "pings that are answered");
   assert.equal(on.chat.hellos.length, 2);
 });
 

@@ -6,11 +6,12 @@ import { accentRules, contrast, textOn } from "../src/later/accent";
 import { Conversation } from "../src/conversation";
 import { plain } from "../src/plain";
 import { Outbox } from "../src/outbox";
-import { choicesOf, clientId, compareTries, readFrame, type Delta, type Entry } from "../src/protocol";
+import { choicesOf, clientId, readFrame, type Delta, type Entry } from "../src/protocol";
 import { afterClose, backoff } from "../src/reconnect";
 import { settlement } from "../src/later/confirmation";
 import { Streams } from "../src/streams";
-import { callName, rowsOf } from "../src/view/rows";
+import { callName, othersOf } from "../src/later/others";
+import { rowsOf } from "../src/view/rows";
 import ar from "../src/locales/ar.json";
 import de from "../src/locales/de.json";
 import { first, later } from "../src/locales/en.json";
@@ -57,10 +58,10 @@ test("a higher try clears what was there, a lower one is ignored", () => {
   assert.deepEqual(only(streams), [{ text: "new", gap: false }]);
 });
 
-test("tries compare by their parts, also when written as text", () => {
-  assert.ok(compareTries("2.1.1", "1.9.9") > 0);
-  assert.ok(compareTries([1, 10], [1, 9]) > 0);
-  assert.ok(compareTries(3, 3) === 0);
+test("a delta whose try is no number is skipped", () => {
+  const frame = (attempt: unknown) => JSON.stringify({ type: "delta", conversation_id: "c", turn_id: "t", try: attempt, index: 0, text: "" });
+  assert.notEqual(readFrame(frame(1)), null);
+  for (const attempt of ["1", [1, 2], undefined, -1]) assert.equal(readFrame(frame(attempt)), null);
 });
 
 test("after a gap nothing is added until a higher try, and so it is after a start above zero", () => {
@@ -135,10 +136,10 @@ test("a confirmation is asked, then answered or lapsed", () => {
 
 test("a later state of a call stands for the earlier one, and a lapsed question is said once", () => {
   const call = (seq: number, id: string, state: string) => entry(seq, { kind: "call", call_id: id, name: "shop.retry_payment", state });
-  const rows = rowsOf(talk(call(1, "a", "unknown"), call(2, "a", "done")), [], 0);
-  assert.deepEqual(rows, [{ row: "call", key: "e2", name: "retry payment", state: "done" }]);
+  const rows = (of: Conversation) => rowsOf(of, [], 0, othersOf(of));
+  assert.deepEqual(rows(talk(call(1, "a", "unknown"), call(2, "a", "done"))), [{ row: "call", key: "e2", name: "retry payment", state: "done" }]);
   const asked = talk(entry(1, { kind: "confirm", call_id: "k" }), call(2, "k", "refused"));
-  assert.deepEqual(rowsOf(asked, [], 0).map(({ row }) => row), ["confirm"]);
+  assert.deepEqual(rows(asked).map(({ row }) => row), ["confirm"]);
   assert.equal(callName("shop__get_order"), "get order");
 });
 

@@ -50,7 +50,7 @@ test("a policy that forbids the socket leaves the page as it is, and the console
   const on = await scene({ before: async (s) => (opened(s), void (await s.page.evaluateOnNewDocument(listen))), headers: (chat) => ({ "content-security-policy": `script-src ${chat.origin}; connect-src ${chat.origin}` }) });
   try {
     while (!on.complaints.some((text) => text.includes("violates the following Content"))) await new Promise((done) => on.page.once("console", done));
-    await on.page.waitForFunction(() => (window as any).told, { timeout: 8_000 });
+    await on.page.waitForFunction(() => (window as any).told);
     assert.equal(await on.has(".launcher"), false);
     assert.equal(on.chat.hellos.length, 0);
   } finally {
@@ -59,9 +59,11 @@ test("a policy that forbids the socket leaves the page as it is, and the console
 });
 
 play("an accent given as any CSS colour is readable", { ...withOpening, tag: 'data-accent="gold"' }, async (on) => {
-  const launcher = await on.$(".launcher");
-  const colours = await launcher.evaluate((element) => [getComputedStyle(element).backgroundColor, getComputedStyle(element).color]);
-  assert.deepEqual(colours, ["rgb(255, 215, 0)", "rgb(23, 33, 30)"]);
+  await on.until((root) => {
+    const launcher = root.querySelector(".launcher");
+    const { backgroundColor, color } = launcher ? getComputedStyle(launcher) : { backgroundColor: "", color: "" };
+    return backgroundColor === "rgb(255, 215, 0)" && color === "rgb(23, 33, 30)";
+  });
 });
 
 play("without any storage it works all the same", { place: "none" }, async (on) => {
@@ -112,11 +114,13 @@ play(
   },
   async (on) => {
     await on.$(".panel");
+    await on.chat.got((f) => f.type === "hello", "hello");
     assert.equal(on.chat.hellos[0]?.token, "ana");
     assert.equal(on.chat.hellos[0]?.anonymous_id, undefined);
     const track = await on.chat.got((f) => f.type === "track");
     assert.deepEqual([track.event, track.properties], ["cart.viewed", { items: 2 }]);
     assert.equal(await on.has(".launcher"), false);
+    await on.page.waitForFunction(() => (window as any).heard.length > 0);
     assert.deepEqual(await on.page.evaluate(() => (window as any).heard), ["ready"]);
   },
 );
@@ -210,6 +214,7 @@ play("shutdown takes all away, boot brings it back, reset forgets who it was", w
   await on.page.evaluate(() => (window as any).Beckon("reset"));
   await on.gone(".bubble");
   await on.page.waitForFunction(() => !document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".launcher"));
+  await on.chat.holds(() => on.chat.hellos.length === 3, "the hello of nobody");
   assert.deepEqual(on.chat.hellos.map((hello) => hello.anonymous_id), [undefined, "anonymous-secret-of-this-browser", undefined]);
 });
 
@@ -275,4 +280,17 @@ play("a finished message is read out once, while its words stream silently", wit
   assert.deepEqual(heard.filter((line) => line.includes("paid")), ["AI assistant: It is paid."]);
   const log = await on.$("[role=log]");
   assert.equal(await log.evaluate((element) => element.getAttribute("aria-live")), "off");
+});
+
+play("who comes is read out, also where no panel was open and nothing of one is loaded", {
+  before: (on) => {
+    opened(on);
+    on.chat.append("c1", { by: "customer", kind: "message", text: "A person, please" });
+  },
+}, async (on) => {
+  await on.$(".launcher");
+  assert.equal(on.chat.parts.includes("widget/later.js"), false);
+  on.chat.append("c1", { by: "system", kind: "holder", holder: "operator", name: "Rui" });
+  await on.until((root) => root.querySelector("[role=status]")?.textContent === "Rui joined, a person");
+  assert.equal(await on.has(".panel, .bubble"), false);
 });

@@ -43,6 +43,7 @@ export class ChatServer {
   #sockets = new Set<WebSocket>();
   #wss = new WebSocketServer({ server: this.#http, path: "/v1/chat", handleProtocols: (all) => (all.has("beckon.v1") ? "beckon.v1" : false) });
   #answers = new Map<string, Json>();
+  readonly #changes = new Set<() => void>();
   #waiting: { wants: (frame: Json) => boolean; found: (frame: Json) => void }[] = [];
 
   /** Parts that were asked for; `withholds` answers them with 404. */
@@ -114,12 +115,22 @@ export class ChatServer {
   }
 
   /** The first frame that is as wanted, come or still to come. */
-  async got(wants: (frame: Json) => boolean, what = "frame", within = 8_000): Promise<Json> {
+  async got(wants: (frame: Json) => boolean, what = "frame", within = 40_000): Promise<Json> {
     const there = this.frames.find(wants);
     if (there) return there;
     return await new Promise<Json>((found, failed) => {
       const timer = setTimeout(() => failed(new Error(`no ${what}; frames: ${JSON.stringify(this.frames.slice(-8))}`)), within);
       this.#waiting.push({ wants, found: (frame) => (clearTimeout(timer), found(frame)) });
+    });
+  }
+
+  /** Waits until something holds that changes with what clients do: a frame, a session that ends. */
+  async holds(what: () => boolean, name: string, within = 40_000): Promise<void> {
+    if (what()) return;
+    await new Promise<void>((done, failed) => {
+      const timer = setTimeout(() => failed(new Error(`not so: ${name}`)), within);
+      const look = () => what() && (clearTimeout(timer), this.#changes.delete(look), done());
+      this.#changes.add(look);
     });
   }
 
@@ -138,7 +149,10 @@ export class ChatServer {
   #session(socket: WebSocket): void {
     const send = (frame: Json) => socket.send(JSON.stringify(frame));
     socket.on("error", () => {});
-    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      for (const look of [...this.#changes]) look();
+    });
     socket.on("message", (data) => {
       const frame = JSON.parse(String(data)) as Json;
       this.frames.push(frame);
@@ -148,6 +162,7 @@ export class ChatServer {
         this.#waiting.splice(this.#waiting.indexOf(one), 1);
         one.found(frame);
       }
+      for (const look of [...this.#changes]) look();
     });
   }
 

@@ -75,7 +75,7 @@ fn read(lines: &[Line], wrong: &mut Vec<String>) -> BTreeMap<ConversationId, Tol
                     closed: None,
                     erased: false,
                 };
-                if let Kind::Event { event: came, envelope } = &logged.entry.kind {
+                if let Kind::Event { event: came, envelope, .. } = &logged.entry.kind {
                     let event = (actor.clone(), fresh.playbook.clone(), envelope.source.clone(), envelope.id.clone());
                     let before = opened.insert(event, came.pos.time());
                     if before.is_some_and(|before| came.pos.time().0.abs_diff(before.0) < DEDUPE) {

@@ -1,7 +1,8 @@
-// Signs of what became of a call, and thumbs.
+// Signs of what became of a call, of more, and thumbs.
 
 import { line } from "../view/icons";
 
+export const More = () => line("M5 12h.01M12 12h.01M19 12h.01", 20, 3.4);
 export const Done = () => line("M5 12.5l4.5 4.5L19 7.5", 14);
 export const Failed = () => line("M12 5l8 14H4zM12 10.5v3.5M12 16.6v.01", 14);
 export const Up = () => line("M7 11v9H4v-9zM7 11l4-7c2 0 2.5 1.6 2 3l-1 3h6c1.4 0 2.2 1.2 1.8 2.6l-1.5 5.6c-.3 1.1-1.2 1.8-2.3 1.8H7", 18, 1.8);

@@ -5,12 +5,14 @@ import css from "../styles/later.css";
 import { giveWay } from "./aside";
 import { Ended } from "./ended";
 import { use, type Kit } from "./kit";
+import { lineOf } from "./lines";
 import { List } from "./list";
 import { Failed } from "./failed";
 import { fill } from "./markup";
 import { Helped } from "./helped";
-import { Menu } from "./menu";
+import { Menu, MenuButton } from "./menu";
 import { Newest } from "./newest";
+import { othersOf } from "./others";
 import { Ratings } from "./ratings";
 import { Other } from "./rows";
 import { Stop } from "./stop";
@@ -22,6 +24,7 @@ export interface Later {
   Helped: typeof Helped;
   List: typeof List;
   Menu: typeof Menu;
+  MenuButton: typeof MenuButton;
   Newest: typeof Newest;
   Other: typeof Other;
   Ratings: typeof Ratings;
@@ -29,6 +32,8 @@ export interface Later {
   Why: typeof Why;
   fill: typeof fill;
   giveWay: typeof giveWay;
+  lineOf: typeof lineOf;
+  othersOf: typeof othersOf;
   css: string;
   /** The English ones. */
   words: Record<string, string>;
@@ -36,5 +41,5 @@ export interface Later {
 
 export function make(kit: Kit): Later {
   use(kit);
-  return { Ended, Failed, Helped, List, Menu, Newest, Other, Ratings, Stop, Why, fill, giveWay, css, words };
+  return { Ended, Failed, Helped, List, Menu, MenuButton, Newest, Other, Ratings, Stop, Why, fill, giveWay, lineOf, othersOf, css, words };
 }

@@ -3,6 +3,18 @@
 import type { Conversation } from "../conversation";
 import type { View } from "../view/model";
 import { end } from "./acts";
+import { More } from "./icons";
+
+/** Unfolds the menu, where there is anything in it. */
+export function MenuButton({ view }: { view: View }) {
+  const { current, conversations, words } = view;
+  if (conversations.length < 2 && (!current || current.phase === "closed")) return null;
+  return (
+    <button type="button" class="icon" aria-label={words.t("menu")} aria-expanded={view.unfolded.has("menu")} aria-controls="panel-menu" onClick={() => view.fold("menu")}>
+      <More />
+    </button>
+  );
+}
 
 export function Menu({ view, conversation }: { view: View; conversation: Conversation | undefined }) {
   const { words } = view;

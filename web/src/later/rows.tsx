@@ -6,6 +6,7 @@ import type { View } from "../view/model";
 import type { Row } from "../view/rows";
 import { Confirmation } from "./confirmation";
 import { Done, Failed, Unclear } from "./icons";
+import { holderLine } from "./lines";
 import { Under } from "./under";
 
 interface Props {
@@ -36,7 +37,7 @@ export function Other({ view, conversation, row }: Props) {
     return (
       <li class={`rule ${row.entry.holder}`}>
         <span>
-          <Glyph by={row.entry.holder ?? ""} /> {view.holderLine(row.entry)}
+          <Glyph by={row.entry.holder ?? ""} /> {holderLine(view, row.entry)}
         </span>
       </li>
     );

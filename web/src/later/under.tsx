@@ -2,6 +2,7 @@
 
 import type { View } from "../view/model";
 import type { Row } from "../view/rows";
+import { callName } from "./others";
 import { Who } from "../view/who";
 
 type UnderWay = Extract<Row, { row: "stream" | "typing" }>;
@@ -29,7 +30,7 @@ function Dots({ view, row }: { view: View; row: Extract<Row, { row: "typing" }> 
   const { words } = view;
   return (
     <p class="dots">
-      {row.call ? <span class="lookup">{words.t("working", { name: row.call })}</span> : <span class="hush">{words.t("typing", { who: view.nameOf(row.speaker) })}</span>}
+      {row.call ? <span class="lookup">{words.t("working", { name: callName(row.call) })}</span> : <span class="hush">{words.t("typing", { who: view.nameOf(row.speaker) })}</span>}
       <i />
       <i />
       <i />

@@ -19,7 +19,6 @@ export const Flag = () => line("M6 21V4M6 5c5-3 8 3 14 0v8c-6 3-9-3-14 0", 26);
 export const Down = () => line("M6 9l6 6 6-6");
 export const Close = () => line("M6 6l12 12M18 6L6 18");
 export const Send = () => line("M12 19V5M6 11l6-6 6 6");
-export const More = () => line("M5 12h.01M12 12h.01M19 12h.01", 20, 3.4);
 
 /** Who speaks, by shape and colour: a disc for the assistant, a square for a person, a ring for the system. */
 export const Glyph = ({ by }: { by: string }) => (

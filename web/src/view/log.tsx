@@ -96,7 +96,7 @@ export class Log extends Component<LogProps, { away: boolean }> {
     const { view, conversation } = this.props;
     const { words } = view;
     const items = view.session.outbox.list;
-    const rows = rowsOf(conversation, items, Date.now());
+    const rows = rowsOf(conversation, items, Date.now(), conversation && view.later?.othersOf(conversation));
     const chosen = localsOf(conversation, items).some(({ frame, state }) => frame.type === "choose" && state !== "failed");
     const offer = chosen ? null : (conversation?.offer ?? null);
     return (

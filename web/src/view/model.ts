@@ -109,13 +109,14 @@ export class View implements Watcher {
   }
 
   /** What an open panel needs is loaded with it; where that fails, with the next thing that is done. */
-  fetchLater(): void {
-    if (this.later) return;
+  fetchLater(then?: (later: Later) => void): void {
+    if (this.later) return then?.(this.later);
     const come = (later: Later) => {
       this.later = later;
       this.ratings = new later.Ratings(this.session, this.#storages.lasting);
       this.words.add(later.words);
       this.changed();
+      then?.(later);
     };
     this.#around.later().then(come, () => console.warn("Beckon: a part could not be loaded."));
   }
@@ -331,8 +332,10 @@ export class View implements Watcher {
     if (entry.kind === "message") this.emit("message:received", { conversation_id: conversation.id, text: entry.text });
     // A bubble is announced when it is shown, not when it might be.
     if (!this.open && conversation.phase === "waiting") return;
-    const line = this.#lineOf(conversation, entry);
-    if (line && !this.hidden) this.announcer.say(line, `${conversation.id}:${entry.seq}:${entry.id}`);
+    if (this.hidden) return;
+    const say = (line: string) => line && this.announcer.say(line, `${conversation.id}:${entry.seq}:${entry.id}`);
+    if (entry.kind === "message") say(this.said(conversation, entry));
+    else this.fetchLater(({ lineOf }) => say(lineOf(this, conversation, entry)));
   }
 
   taken(item: Item): void {
@@ -361,19 +364,9 @@ export class View implements Watcher {
     this.changed();
   }
 
-  #lineOf(conversation: Conversation, entry: Entry): string {
-    const who = this.nameOf(this.speakerOf(conversation, entry));
-    if (entry.kind === "message") return this.words.t("said", { who, text: plain(entry) });
-    if (entry.kind === "confirm") return `${this.words.t("confirm_title")}: ${entry.summary ?? ""}`;
-    if (entry.kind === "closed") return this.words.named(`closed_${conversation.outcome}`, "closed");
-    return entry.kind === "holder" ? this.holderLine(entry) : "";
-  }
-
-  holderLine(entry: Entry): string {
-    if (entry.holder === "operator") {
-      return entry.name ? this.words.t("joined", { name: entry.name }) : this.words.t("joined_unnamed");
-    }
-    return this.words.t(entry.holder === "queue" ? "queued" : "handed_back");
+  /** A message as it is read out. */
+  said(conversation: Conversation, entry: Entry): string {
+    return this.words.t("said", { who: this.nameOf(this.speakerOf(conversation, entry)), text: plain(entry) });
   }
 
   /** What follows from the state, once for each picture. */
@@ -401,6 +394,6 @@ export class View implements Watcher {
     this.#proactive.shown(conversation);
     this.emit("proactive:shown", { conversation_id: conversation.id, playbook: conversation.playbook });
     const { latest } = conversation;
-    if (latest) this.announcer.say(this.#lineOf(conversation, latest), `${conversation.id}:${latest.seq}:${latest.id}`);
+    if (latest) this.announcer.say(this.said(conversation, latest), `${conversation.id}:${latest.seq}:${latest.id}`);
   }
 }

@@ -3,7 +3,7 @@
 import type { Ref } from "preact";
 import type { Conversation } from "../conversation";
 import { Composer } from "./composer";
-import { Close, Glyph, More } from "./icons";
+import { Close, Glyph } from "./icons";
 import { Log } from "./log";
 import type { View } from "./model";
 
@@ -44,7 +44,6 @@ function Strip({ view }: { view: View }) {
 export function Panel({ view, field }: { view: View; field: Ref<HTMLTextAreaElement> }) {
   const { current, later, words } = view;
   const menu = view.unfolded.has("menu");
-  const useful = view.conversations.length > 1 || (current !== undefined && current.phase !== "closed");
   return (
     <section
       class="panel"
@@ -56,11 +55,7 @@ export function Panel({ view, field }: { view: View; field: Ref<HTMLTextAreaElem
     >
       <header>
         <Title view={view} conversation={current} />
-        {useful && later && (
-          <button type="button" class="icon" aria-label={words.t("menu")} aria-expanded={menu} aria-controls="panel-menu" onClick={() => view.fold("menu")}>
-            <More />
-          </button>
-        )}
+        {later && <later.MenuButton view={view} />}
         <button type="button" class="icon" aria-label={words.t("close")} onClick={() => view.close()}>
           <Close />
         </button>

@@ -20,8 +20,7 @@ export type Row =
   | { row: "stream"; key: string; text: string; cut: boolean; first: boolean; speaker: Speaker }
   | { row: "typing"; key: string; first: boolean; speaker: Speaker; call: string };
 
-/** `shop.list_cards` reads "list cards". */
-export const callName = (name: string | undefined): string => (name ?? "").replace(/^.*?(\.|__)/, "").replace(/[_-]+/g, " ");
+export const keyOf = (entry: Entry): string => `e${entry.seq}`;
 
 const same = (a: Speaker | null, b: Speaker): boolean => a?.by === b.by && a.name === b.name;
 
@@ -42,13 +41,11 @@ export function writing(conversation: Conversation, now: number): boolean {
   return !streams.length && conversation.typing !== null && conversation.typing.until > now;
 }
 
-export function rowsOf(conversation: Conversation | undefined, items: readonly Item[], now: number): Row[] {
+/** `others` are the rows of entries that are no messages: they are drawn by what comes later. */
+export function rowsOf(conversation: Conversation | undefined, items: readonly Item[], now: number, others?: ReadonlyMap<Entry, Row>): Row[] {
   const rows: Row[] = [];
   let speaker: Speaker | null = null;
   let operator = "";
-  const entries = conversation?.entries ?? [];
-  const asked = new Set(entries.filter((entry) => entry.kind === "confirm").map((entry) => entry.call_id));
-  const latestCall = new Map(entries.filter((e) => e.kind === "call").map((e) => [e.call_id, e.seq] as const));
 
   const speak = (by: By): { speaker: Speaker; first: boolean } => {
     const next = { by, name: by === "operator" ? operator : "" };
@@ -57,24 +54,16 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
     return { speaker: next, first };
   };
 
-  for (const entry of entries) {
-    const key = `e${entry.seq}`;
+  for (const entry of conversation?.entries ?? []) {
     if (entry.kind === "message") {
       if (entry.by === "operator" && entry.name) operator = entry.name;
-      rows.push({ row: "message", key, entry, last: true, ...speak(entry.by) });
-    } else if (entry.kind === "confirm") {
-      rows.push({ row: "confirm", key, entry });
-    } else if (entry.kind === "call") {
-      const shownByItsQuestion = asked.has(entry.call_id) && entry.state === "refused";
-      if (!shownByItsQuestion && latestCall.get(entry.call_id) === entry.seq)
-        rows.push({ row: "call", key, name: callName(entry.name), state: entry.state ?? "" });
+      rows.push({ row: "message", key: keyOf(entry), entry, last: true, ...speak(entry.by) });
     } else if (entry.kind === "holder") {
       operator = entry.holder === "operator" ? (entry.name ?? "") : "";
       speaker = null;
-      rows.push({ row: "holder", key, entry });
-    } else if (entry.kind === "closed" && conversation) {
-      rows.push({ row: "closed", key, outcome: conversation.outcome });
     }
+    const other = others?.get(entry);
+    if (other) rows.push(other);
   }
   for (const item of localsOf(conversation, items)) {
     const { first } = speak("customer");
@@ -86,7 +75,7 @@ export function rowsOf(conversation: Conversation | undefined, items: readonly I
     }
     if (writing(conversation, now)) {
       const by = conversation.typing?.by === "operator" ? "operator" : "assistant";
-      rows.push({ row: "typing", key: "typing", call: callName(conversation.typing?.call), ...speak(by) });
+      rows.push({ row: "typing", key: "typing", call: conversation.typing?.call ?? "", ...speak(by) });
     }
   }
   // The time stands under the last message of a run only.
