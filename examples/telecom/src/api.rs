@@ -49,9 +49,9 @@ async fn customers(State(site): Telecom, Path(area): Path<String>, Query(page): 
     ids.sort_unstable();
     let more = ids.len() > PAGE;
     ids.truncate(PAGE);
-    let next = ids.last().filter(|_| more);
+    let following = ids.last().filter(|_| more);
     let items: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
-    Json(json!({ "items": items, "next": next })).into_response()
+    Json(json!({ "items": items, "following": following })).into_response()
 }
 
 async fn outage(

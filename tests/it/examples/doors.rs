@@ -80,7 +80,7 @@ async fn an_area_is_named_page_by_page_and_one_outage_is_credited_once() {
             let page = with["items"].as_array().unwrap();
             assert!(page.len() <= 20);
             found.extend(page.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
-            let Some(next) = with["next"].as_str() else { break };
+            let Some(next) = with["following"].as_str() else { break };
             after = next.to_owned();
         }
     }
