@@ -31,6 +31,7 @@ pub const PLAYBOOK: &[&str] = &[
     "quiet_hours",
     "debounce",
     "when_open",
+    "joining",
     "priority",
     "context",
     "open",

@@ -7,7 +7,9 @@ use super::playbook::{LIMIT, LOOKED_AT, Reader, limit};
 use super::read::{MAX_SPAN, Reading, Table};
 use super::shape::names;
 use super::yaml::Node;
-use crate::model::restraint::{Audience, Class, Consent, Contact, Cooldown, Debounce, QuietHours, Restraint, WhenOpen};
+use crate::model::restraint::{
+    Audience, Class, Consent, Contact, Cooldown, Debounce, Joining, QuietHours, Restraint, WhenOpen,
+};
 use crate::model::time::Millis;
 
 /// The file for all playbooks.
@@ -35,6 +37,9 @@ pub const THEN_QUIET: [(&str, bool); 2] = [("hold", true), ("drop", false)];
 /// Words of `when_open`.
 pub const WHEN_OPEN: [(&str, WhenOpen); 4] =
     [("join", WhenOpen::Join), ("new", WhenOpen::New), ("replace", WhenOpen::Replace), ("drop", WhenOpen::Drop)];
+/// Words of `joining`.
+pub const JOINING: [(&str, Joining); 3] =
+    [("now", Joining::Now), ("next_turn", Joining::NextTurn), ("silently", Joining::Silently)];
 
 impl Reader<'_, '_, '_, '_> {
     /// What holds the playbook back.
@@ -47,9 +52,10 @@ impl Reader<'_, '_, '_, '_> {
         let quiet = table.get("quiet_hours").and_then(|node| self.quiet_hours(node));
         let debounce = table.get("debounce").and_then(|node| self.debounce(node));
         let when_open = table.get("when_open").and_then(|node| self.reading.choice(node, &WHEN_OPEN));
+        let joining = table.get("joining").and_then(|node| self.reading.choice(node, &JOINING)).unwrap_or_default();
         let priority = table.get("priority").and_then(|node| self.reading.number(node, 0, 1_000));
         let priority = priority.and_then(|priority| i64::try_from(priority).ok());
-        Restraint { audience, consent, class, cooldown, quiet, debounce, when_open, priority }
+        Restraint { audience, consent, class, cooldown, quiet, debounce, when_open, joining, priority }
     }
 
     fn audience(&mut self, node: &Node) -> Option<Audience> {

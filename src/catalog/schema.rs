@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(of("class"), restraint::CLASS.map(|(word, _)| word));
         assert_eq!(of("quiet_hours/properties/then"), restraint::THEN_QUIET.map(|(word, _)| word));
         assert_eq!(of("when_open"), restraint::WHEN_OPEN.map(|(word, _)| word));
+        assert_eq!(of("joining"), restraint::JOINING.map(|(word, _)| word));
     }
 
     #[test]

@@ -17,6 +17,9 @@ use super::shape::Names;
 use super::tags::tags;
 use super::yaml::{Node, place};
 
+/// How many prompts one may come to, each counted as often as it is included: all of them are filled at each turn.
+const MAX_INCLUDED: usize = 1_000;
+
 /// How deep loops may stand in one another, included prompts counted.
 const MAX_LOOPS: usize = 2;
 
@@ -80,6 +83,14 @@ struct Prompt<'a> {
     includes: Vec<(String, usize)>,
 }
 
+/// What a walk through prompts and what they include has seen.
+struct Walk<'m> {
+    used_by: &'m str,
+    mistakes: &'m mut Mistakes,
+    /// By path and the loops around it: with which names it was checked, and how deep its loops are.
+    seen: BTreeMap<(String, usize), Vec<(Names, usize)>>,
+}
+
 /// Where a template was written: a scalar of a YAML file, or a whole file.
 struct Place<'a> {
     file: File<'a>,
@@ -121,6 +132,7 @@ impl<'a> Words<'a> {
             words.templates.push((path.to_owned(), text.to_owned()));
         }
         words.refuse_cycles(mistakes);
+        words.refuse_swarms(mistakes);
         words
     }
 
@@ -196,10 +208,15 @@ impl<'a> Words<'a> {
 
     /// Names that a prompt uses, with what it includes, but for those that are bound where it is included.
     fn used_by(&self, path: &str, bound: &Names) -> BTreeSet<&str> {
-        let Some(prompt) = self.prompts.get(path) else { return BTreeSet::new() };
-        let inner = prompt.includes.iter().flat_map(|(inner, _)| self.used_by(inner, bound));
-        let own = prompt.variables.iter().map(String::as_str);
-        own.chain(inner).filter(|name| !bound.contains_key(*name)).collect()
+        let mut seen = BTreeSet::new();
+        let mut ahead = vec![path];
+        let mut used = BTreeSet::new();
+        while let Some(path) = ahead.pop() {
+            let Some(prompt) = self.prompts.get(path).filter(|_| seen.insert(path)) else { continue };
+            used.extend(prompt.variables.iter().map(String::as_str).filter(|name| !bound.contains_key(*name)));
+            ahead.extend(prompt.includes.iter().map(|(inner, _)| inner.as_str()));
+        }
+        used
     }
 
     /// All words and prompts, compiled.
@@ -267,15 +284,58 @@ impl<'a> Words<'a> {
 
     /// Checks the names of a prompt and of what it includes; answers how deep its loops are.
     fn names_of(&self, path: &str, names: &Names, used_by: &str, mistakes: &mut Mistakes) -> usize {
-        let Some(prompt) = self.prompts.get(path) else { return 0 };
+        self.names_within(path, names, 0, &mut Walk { used_by, mistakes, seen: BTreeMap::new() })
+    }
+
+    /// The same, `around` loops deep. What was seen with these names is not walked again, and nothing is walked in more
+    /// loops than are allowed: prompts that include each other many times over would never end else.
+    fn names_within(&self, path: &str, names: &Names, around: usize, walk: &mut Walk<'_>) -> usize {
+        let Some(prompt) = self.prompts.get(path).filter(|_| around <= MAX_LOOPS) else { return 0 };
+        let seen = walk.seen.get(&(path.to_owned(), around)).into_iter().flatten();
+        if let Some((_, loops)) = seen.clone().find(|(known, _)| known == names) {
+            return *loops;
+        }
         let place = Place { file: File { path, text: prompt.text }, node: None };
         let found = reads(prompt.text, names);
-        unknown(&prompt.variables, names, &found, &place, mistakes, Some(used_by));
+        unknown(&prompt.variables, names, &found, &place, walk.mistakes, Some(walk.used_by));
         // Prompts in a circle were taken out before, so this ends.
-        let inner = found.includes.iter().map(|include| {
-            include.depth + self.names_of(&include.path, &within(names, &include.bound), used_by, mistakes)
-        });
-        inner.max().unwrap_or(0).max(found.loops)
+        let mut loops = found.loops;
+        for include in &found.includes {
+            let names = within(names, &include.bound);
+            let inner = self.names_within(&include.path, &names, around + include.depth, walk);
+            loops = loops.max(include.depth + inner);
+        }
+        walk.seen.entry((path.to_owned(), around)).or_default().push((names.clone(), loops));
+        loops
+    }
+
+    /// Prompts that include each other so often that filling them would take for ever.
+    fn refuse_swarms(&self, mistakes: &mut Mistakes) {
+        let mut known = BTreeMap::new();
+        for (path, prompt) in &self.prompts {
+            let too_many = |count: usize| count > MAX_INCLUDED;
+            let whole = self.included(path, &mut known);
+            // Told once, of the innermost.
+            let inner = prompt.includes.iter().any(|(inner, _)| too_many(self.included(inner, &mut known)));
+            if let (true, false, Some((first, at))) = (too_many(whole), inner, prompt.includes.first()) {
+                let file = File { path, text: prompt.text };
+                let message =
+                    format!("this includes more than {MAX_INCLUDED} prompts, each counted as often as it stands");
+                mistakes.at(file, Spot { start: *at, end: at + first.len() }, message);
+            }
+        }
+    }
+
+    /// How many prompts this one comes to, itself counted.
+    fn included<'p>(&'p self, path: &'p str, known: &mut BTreeMap<&'p str, usize>) -> usize {
+        if let Some(count) = known.get(path) {
+            return *count;
+        }
+        let Some(prompt) = self.prompts.get(path) else { return 0 };
+        let inner =
+            prompt.includes.iter().fold(1, |sum: usize, (inner, _)| sum.saturating_add(self.included(inner, known)));
+        known.insert(path, inner);
+        inner
     }
 
     fn refuse_cycles(&mut self, mistakes: &mut Mistakes) {

@@ -26,11 +26,12 @@ use crate::record::{NewAccount, Role};
 use crate::secret::Secret;
 
 /// The example companies.
-pub const EXAMPLES: [Example; 4] = [
+pub const EXAMPLES: [Example; 5] = [
     beckon_example_shop::EXAMPLE,
     beckon_example_saas::EXAMPLE,
     beckon_example_bank::EXAMPLE,
     beckon_example_logistics::EXAMPLE,
+    beckon_example_telecom::EXAMPLE,
 ];
 
 /// Who signs in to the dashboard of the demo.
@@ -48,7 +49,7 @@ pub struct Demo {
     /// The key of the model's server
     #[arg(long, env = "BECKON_MODEL_KEY", hide_env_values = true)]
     pub model_key: Option<String>,
-    /// Which example: shop, saas, bank or logistics; or the folder of a workspace for one of them, whose files are watched
+    /// Which example: shop, saas, bank, logistics or telecom; or the folder of a workspace for one of them, whose files are watched
     #[arg(long, value_name = "NAME|DIR", default_value = "shop", value_parser = named)]
     pub workspace: PathBuf,
     /// Where Beckon listens; another free port is taken where this one is not free

@@ -24,6 +24,8 @@ pub struct Draft<'a> {
     pub pos: Pos,
     /// The time of what is being decided: the input's, or the due time of a timer.
     pub now: Ms,
+    /// The time of the input: effects leave no earlier, however long ago something was due.
+    pub found: Ms,
     /// The state as changed so far.
     pub state: State,
     /// What has been decided so far.
@@ -42,6 +44,7 @@ impl<'a> Draft<'a> {
             partition,
             pos,
             now: pos.time(),
+            found: pos.time(),
             state,
             out: Decision::default(),
             minted: 0,

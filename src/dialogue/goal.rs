@@ -40,7 +40,8 @@ fn reach_one(draft: &mut Draft<'_>, id: ConversationId, event: &Event, event_id:
     let value = goal.value.as_ref().and_then(|value| scope.value(value).ok()).and_then(room::worth);
     let now = draft.now;
     let unseen = matches!(conversation.phase, Phase::Waiting | Phase::Preparing(_));
-    draft.entry(id, By::System, Kind::Event { event: event_id, envelope: Box::new(event.clone()) });
+    let envelope = Box::new(event.clone());
+    draft.entry(id, By::System, Kind::Event { event: event_id, envelope, silent: false });
     draft.entry(id, By::System, Kind::Outcome { outcome: OutcomeKind::Goal, value: value.clone() });
     if let Some(conversation) = draft.edit(id) {
         conversation.outcome = Some(Outcome { kind: OutcomeKind::Goal, value: value.clone(), at: now });

@@ -81,7 +81,7 @@ pub fn begin(
     conversation.trigger = trigger;
     draft.state.conversations.insert(id, conversation);
     for kept in cause.before.iter().chain([cause.event]) {
-        draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone() });
+        draft.entry(id, By::System, Kind::Event { event: kept.id, envelope: kept.event.clone(), silent: false });
     }
     draft.entry(id, By::System, Kind::Verdict { playbook: playbook.name.clone(), verdict: Verdict::Waiting });
     hold_place(draft, playbook, id);
@@ -156,7 +156,8 @@ fn fetch(draft: &mut Draft<'_>, id: ConversationId, catalog: &Catalog, playbook:
         }
     }
     if waiting {
-        draft.set_timer(id, Timer::Context, draft.now.plus(CONTEXT_TIME));
+        // The calls leave with this decision, also where it finds late what was due before.
+        draft.set_timer(id, Timer::Context, draft.found.plus(CONTEXT_TIME));
     } else {
         say_opening(draft, id);
     }

@@ -73,7 +73,7 @@ fn prompt_values(situation: &Situation<'_>) -> Map<String, Value> {
     values.insert("customer".to_owned(), customer_value(situation.actor, situation.traits.clone()));
     for entry in situation.log {
         match &entry.kind {
-            Kind::Event { envelope, .. } => {
+            Kind::Event { envelope, silent: false, .. } => {
                 let value = event_value(envelope);
                 values.entry("trigger".to_owned()).or_insert_with(|| value.clone());
                 values.insert("event".to_owned(), value);
@@ -157,7 +157,7 @@ fn pieces(log: &[Entry]) -> Vec<Piece<'_>> {
         let messages = match &entry.kind {
             Kind::Message { text, choices, .. } => vec![spoken(entry.by, text, choices)],
             Kind::Step { calls, .. } if !calls.is_empty() => asked(log.get(at..).unwrap_or_default(), calls),
-            Kind::Event { envelope, .. } if Some(at) != trigger => {
+            Kind::Event { envelope, silent: false, .. } if Some(at) != trigger => {
                 event = Some(&**envelope);
                 told("This happened meanwhile.", "event", &event_data(envelope))
             }

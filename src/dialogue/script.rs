@@ -43,6 +43,10 @@ pub fn answer(situation: &Situation<'_>) -> Result<Generation, String> {
     if let Some(waiting) = waiting_step(situation.log, script) {
         return Ok(conclude(situation, &mut scope, &waiting));
     }
+    // What the customer said before has its answer: this is about what happened since.
+    if heard_since(situation.log) {
+        bind_words(&mut scope, script, None);
+    }
     for (at, step) in script.steps.iter().enumerate() {
         scope.bind_missing(&step.on);
         if scope.is_true(&step.on) {
@@ -59,7 +63,7 @@ fn names(situation: &Situation<'_>) -> Scope {
     scope.bind("customer", customer_value(situation.actor, situation.traits.clone()));
     for entry in situation.log {
         match &entry.kind {
-            Kind::Event { envelope, .. } => {
+            Kind::Event { envelope, silent: false, .. } => {
                 let value = event_value(envelope);
                 if first {
                     scope.bind("trigger", value.clone());
@@ -89,6 +93,16 @@ fn latest_words(log: &[Entry]) -> Option<Spoken<'_>> {
         }
         _ => None,
     })
+}
+
+/// Whether an event joined after the customer's latest words were answered.
+fn heard_since(log: &[Entry]) -> bool {
+    let words = |entry: &Entry, by: By| entry.by == by && matches!(entry.kind, Kind::Message { .. });
+    let said = log.iter().rposition(|entry| words(entry, By::Customer));
+    let since = log.get(said.map_or(0, |at| at + 1)..).unwrap_or_default();
+    let answered = since.iter().position(|entry| words(entry, By::Assistant));
+    let after = answered.and_then(|at| since.get(at..)).unwrap_or_default();
+    after.iter().any(|entry| matches!(entry.kind, Kind::Event { silent: false, .. }))
 }
 
 fn bind_words(scope: &mut Scope, script: &Script, spoken: Option<Spoken<'_>>) {

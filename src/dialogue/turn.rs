@@ -56,6 +56,27 @@ pub fn start_or_follow(draft: &mut Draft<'_>, id: ConversationId) {
     }
 }
 
+/// An event joined that the assistant is to be told of at once: a turn begins, and may end without a word. A turn under
+/// way whose answer cannot know of the event is followed by one.
+pub fn hear(draft: &mut Draft<'_>, id: ConversationId) {
+    let under_way = draft.conversation(id).and_then(|conversation| conversation.turn.as_ref());
+    match under_way.map(|turn| turn.generating) {
+        None if limit_reached(draft, id).is_none() => {
+            start(draft, id);
+            if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
+                turn.unasked = true;
+            }
+        }
+        Some(true) => {
+            if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
+                turn.heard = true;
+            }
+        }
+        // Its next step reads the log again; and nobody is asked for because of an event.
+        Some(false) | None => {}
+    }
+}
+
 /// Begins a turn whose first act is a call that was just confirmed. Where no turn may begin the call is made all the same:
 /// the customer said yes to it.
 pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) {
@@ -72,18 +93,12 @@ pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) 
 
 /// Counts a turn and has it begin, unless the assistant does not hold or a limit is reached; then a person is asked for.
 fn begin(draft: &mut Draft<'_>, id: ConversationId) -> bool {
-    let Some((_, playbook)) = draft.playbook(id) else { return false };
     let Some(conversation) = draft.conversation(id) else { return false };
     if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
         return false;
     }
-    let counters = conversation.counters;
     cancel(draft, id);
-    let reached = [
-        (counters.turns >= playbook.talk.max_turns, "the limit of turns was reached"),
-        (counters.tokens >= playbook.talk.max_tokens, "the limit of tokens was reached"),
-    ];
-    if let Some((_, limit)) = reached.into_iter().find(|(reached, _)| *reached) {
+    if let Some(limit) = limit_reached(draft, id) {
         handoff::ask(draft, id, limit, "");
         return false;
     }
@@ -95,6 +110,17 @@ fn begin(draft: &mut Draft<'_>, id: ConversationId) -> bool {
     true
 }
 
+/// Which limit of the playbook's conversations is reached.
+fn limit_reached(draft: &Draft<'_>, id: ConversationId) -> Option<&'static str> {
+    let (_, playbook) = draft.playbook(id)?;
+    let counters = draft.conversation(id)?.counters;
+    let reached = [
+        (counters.turns >= playbook.talk.max_turns, "the limit of turns was reached"),
+        (counters.tokens >= playbook.talk.max_tokens, "the limit of tokens was reached"),
+    ];
+    reached.into_iter().find(|(reached, _)| *reached).map(|(_, limit)| limit)
+}
+
 /// Has the assistant answer at the turn's present step.
 fn generate(draft: &mut Draft<'_>, id: ConversationId) {
     let actor = draft.actor.clone();
@@ -104,7 +130,7 @@ fn generate(draft: &mut Draft<'_>, id: ConversationId) {
     turn.generating = true;
     turn.call = None;
     // Whatever happened meanwhile is in the log that this step reads.
-    turn.again = false;
+    (turn.again, turn.heard) = (false, false);
     let (turn, step, deadline) = (turn.id, turn.step, turn.deadline);
     draft.set_timer(id, Timer::Turn, deadline);
     draft.effect(Effect::Generate { actor, conversation: id, n, turn, step, playbook, catalog, deadline });
@@ -196,17 +222,24 @@ fn answer(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Ge
         asks_for_human(draft, id, of, generation, request, says);
         return;
     }
-    if !says && !generation.close {
+    if !says && !generation.close && !is_unasked(draft, id) {
         no_answer(draft, id, of.step, "the answer was empty");
         return;
     }
     say(draft, id, of, generation);
-    let again = finish(draft, id) || generation.again;
+    let (again, heard) = finish(draft, id).map_or((false, false), |turn| (turn.again, turn.heard));
     if generation.close {
         closing::close(draft, id, OutcomeKind::Resolved);
-    } else if again {
+    } else if again || generation.again {
         start(draft, id);
+    } else if heard {
+        hear(draft, id);
     }
+}
+
+/// Whether the turn under way began with an event, so that nobody waits for an answer.
+fn is_unasked(draft: &Draft<'_>, id: ConversationId) -> bool {
+    draft.conversation(id).and_then(|conversation| conversation.turn.as_ref()).is_some_and(|turn| turn.unasked)
 }
 
 fn asks_for_human(
@@ -249,13 +282,13 @@ fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gener
     draft.stir(id);
 }
 
-/// The turn is over; the customer has an answer. Whether another turn is to follow it.
-fn finish(draft: &mut Draft<'_>, id: ConversationId) -> bool {
+/// The turn is over; the customer has an answer.
+fn finish(draft: &mut Draft<'_>, id: ConversationId) -> Option<Turn> {
     let turn = over(draft, id);
     if let Some(conversation) = draft.edit(id) {
         conversation.unanswered = false;
     }
-    turn.is_some_and(|turn| turn.again)
+    turn
 }
 
 fn call(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Generation) {
@@ -314,7 +347,7 @@ pub fn go_on(draft: &mut Draft<'_>, id: ConversationId) {
     }
 }
 
-/// Neither a model nor the script has an answer: the fallback, and a person.
+/// Neither a model nor the script has an answer: the fallback, and a person. Where nobody asked there is silence.
 pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: &str) {
     let kind = Kind::Step {
         step,
@@ -325,7 +358,14 @@ pub fn no_answer(draft: &mut Draft<'_>, id: ConversationId, step: u32, problem: 
         problem: Some(problem.to_owned()),
     };
     draft.entry(id, By::System, kind);
+    let unasked = draft.conversation(id).and_then(|c| c.turn.as_ref()).filter(|turn| turn.unasked).map(|t| t.again);
     cancel(draft, id);
+    if let Some(again) = unasked {
+        if again {
+            start(draft, id);
+        }
+        return;
+    }
     if let Some((catalog, playbook)) = draft.playbook(id) {
         let values = super::handoff::words_values(draft, id);
         let kind = own_words(&catalog, &playbook, &playbook.fallback, &FALLBACK, &values);

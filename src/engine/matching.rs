@@ -2,19 +2,22 @@
 //!
 //! Not here: conditions and restraint themselves (`trigger`), how an opening is said (`dialogue::opening`).
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::news;
 use crate::dialogue::draft::Draft;
 use crate::dialogue::opening::{Cause, NoOpening};
-use crate::dialogue::{closing, opening, timers};
-use crate::model::catalog::Catalog;
+use crate::dialogue::{closing, opening, timers, turn};
+use crate::model::catalog::{Catalog, Playbook};
 use crate::model::conversation::{Missing, Phase};
-use crate::model::customer::{MAX_ENTRIES, MAX_STATE, RefusalCode};
+use crate::model::customer::{MAX_ENTRIES, MAX_STATE, RefusalCode, State};
 use crate::model::decision::{Effect, Judged, Reply};
 use crate::model::entry::{By, Kind, OutcomeKind, Verdict};
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, ConversationId, EventId};
+use crate::model::memory::Wake;
+use crate::model::restraint::Joining;
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::Ms;
 use crate::model::topic::Heard;
@@ -31,7 +34,7 @@ const OTHERS: &str = "*";
 /// of one moment, what waits comes before timers of conversations.
 pub fn fire(draft: &mut Draft<'_>, until: Ms, inclusive: bool) {
     let catalog = draft.catalogs.current().cloned();
-    while let (Some(catalog), Some((place, at))) = (&catalog, draft.state.next_wake()) {
+    while let Some((catalog, (place, at))) = catalog.as_ref().and_then(|c| Some((c, next_wake(&draft.state, c)?))) {
         if at > until || (at == until && !inclusive) {
             break;
         }
@@ -49,6 +52,21 @@ pub fn fire(draft: &mut Draft<'_>, until: Ms, inclusive: bool) {
         }
     }
     timers::fire(draft, until, inclusive);
+}
+
+/// The place among what waits of what goes first, and when it is due: of several at once, as where quiet hours held them,
+/// the one of the highest priority, then the one that began first.
+fn next_wake(state: &State, catalog: &Catalog) -> Option<(usize, Ms)> {
+    let due = state.wakes.iter().map(|wake| wake.due).min()?;
+    let priority = |wake: &Wake| priority_of(catalog.playbooks.get(&wake.playbook).map(|playbook| &**playbook));
+    let at_once = state.wakes.iter().enumerate().filter(|(_, wake)| wake.due == due);
+    let (place, _) = at_once.min_by_key(|(place, wake)| (Reverse(priority(wake)), *place))?;
+    Some((place, due))
+}
+
+/// Whose turn comes first: a playbook without a priority comes after those that have one.
+fn priority_of(playbook: Option<&Playbook>) -> i64 {
+    playbook.and_then(|playbook| playbook.restraint.priority).unwrap_or(i64::MIN)
 }
 
 /// An event came: every playbook that hears it says what it makes of it. Those of higher priority speak first.
@@ -83,7 +101,7 @@ pub fn event_came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, 
     }
     let mut sensed = findings.sensed;
     // Stable: of equal priority in order of name, as they came.
-    sensed.sort_by_key(|(playbook, _)| std::cmp::Reverse(playbook.restraint.priority.unwrap_or(i64::MIN)));
+    sensed.sort_by_key(|(playbook, _)| Reverse(priority_of(Some(playbook))));
     let mut spoke: Option<(i64, String)> = None;
     for (playbook, sensed) in sensed {
         let priority = playbook.restraint.priority;
@@ -132,9 +150,11 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
             false
         }
         Judgement::Join(conversation) => {
+            let joining = playbook.restraint.joining;
             for kept in &matched.events {
-                join(draft, conversation, &kept.event, kept.id);
+                join(draft, conversation, &kept.event, kept.id, joining);
             }
+            hear(draft, conversation, joining);
             for id in ids {
                 verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
@@ -231,7 +251,9 @@ fn take_back(draft: &mut Draft<'_>, ended: Ended, event: &Event, id: EventId) {
         tell(draft, &wake.ids(), &wake.playbook, &No::of(Verdict::Withdrawn, reason.clone()));
     }
     for conversation in ended.conversations {
-        join(draft, conversation, event, id);
+        let joining = draft.playbook(conversation).map(|(_, playbook)| playbook.restraint.joining).unwrap_or_default();
+        join(draft, conversation, event, id, joining);
+        hear(draft, conversation, joining);
         let unseen =
             draft.conversation(conversation).is_some_and(|c| matches!(c.phase, Phase::Waiting | Phase::Preparing(_)));
         if unseen {
@@ -271,12 +293,21 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, choice: &str) {
     }
 }
 
-/// A further match of an open key: the event is added, and the next turn sees it. A full log takes no more of them.
-pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId) {
+/// A further match of an open key: the event is added, and the next turn sees it unless it is kept from the assistant. A
+/// full log takes no more of them.
+pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, joining: Joining) {
     let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
     if !full {
-        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()) };
+        let silent = joining == Joining::Silently;
+        let kind = Kind::Event { event: id, envelope: Box::new(event.clone()), silent };
         draft.entry(conversation, By::System, kind);
+    }
+}
+
+/// The assistant is told of what joined, where the playbook says that it is told at once.
+fn hear(draft: &mut Draft<'_>, conversation: ConversationId, joining: Joining) {
+    if joining == Joining::Now {
+        turn::hear(draft, conversation);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::model::entry::Verdict;
 use crate::model::event::Event;
 use crate::model::ids::{ConversationId, EventId};
 use crate::model::memory::Kept;
+use crate::model::restraint::Joining;
 use crate::model::topic::{Known, MAX_KNOWN, News, Stage};
 use crate::trigger::burst;
 use crate::trigger::sense::{Matched, No, Step};
@@ -72,7 +73,8 @@ pub fn came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, id: Ev
 
 /// The conversation is there: the event is added, and what the playbook says to it.
 fn go_on(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, stage: Stage) {
-    join(draft, conversation, event, id);
+    // What is said to it is said below: the assistant need not be asked.
+    join(draft, conversation, event, id, Joining::NextTurn);
     let playbook = draft.conversation(conversation).map(|c: &Conversation| c.playbook.clone()).unwrap_or_default();
     verdict(draft, id, &playbook, Verdict::Joined, conversation);
     if stage != Stage::Begun {

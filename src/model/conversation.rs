@@ -209,6 +209,12 @@ pub struct Turn {
     /// Something happened that the answer on its way cannot know of: another turn follows it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// An event joined that the answer on its way cannot know of, and the assistant is to be told at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub heard: bool,
+    /// It began with an event: nobody waits for an answer, and none may be the right one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
     /// Calls of the last answer still to be made, in order, with their ids.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub rest: VecDeque<(CallId, Proposal)>,
@@ -226,6 +232,8 @@ impl Turn {
             write_since: None,
             half_told: false,
             again: false,
+            heard: false,
+            unasked: false,
             rest: VecDeque::new(),
         }
     }

@@ -76,14 +76,9 @@ impl State {
     /// The earliest time at which something is due.
     pub fn due(&self) -> Option<Ms> {
         let timer = self.timers.first().map(|(at, _, _)| *at);
-        let wake = self.next_wake().map(|(_, at)| at);
+        let wake = self.wakes.iter().map(|wake| wake.due).min();
         let topic = self.topic.as_ref().and_then(|topic| topic.due);
         timer.into_iter().chain(wake).chain(topic).min()
-    }
-
-    /// The place among `wakes` of what is due first, and when; of several at once the one that began first.
-    pub fn next_wake(&self) -> Option<(usize, Ms)> {
-        self.wakes.iter().enumerate().map(|(place, wake)| (wake.due, place)).min().map(|(due, place)| (place, due))
     }
 
     /// The traits as a JSON object.

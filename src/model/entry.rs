@@ -58,6 +58,9 @@ pub enum Kind {
         event: EventId,
         /// The event.
         envelope: Box<Event>,
+        /// Whether it is kept from the assistant: people alone read it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        silent: bool,
     },
     /// Inner: why there is this conversation.
     Verdict {

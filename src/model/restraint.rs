@@ -23,6 +23,8 @@ pub struct Restraint {
     pub debounce: Option<Debounce>,
     /// What it does where a conversation is there; none: others do not matter to it.
     pub when_open: Option<WhenOpen>,
+    /// When the assistant is told of an event that joins a conversation.
+    pub joining: Joining,
     /// Whom it gives way to where several would speak; none: to nobody.
     pub priority: Option<i64>,
 }
@@ -119,6 +121,18 @@ pub enum WhenOpen {
     Replace,
     /// Nothing happens.
     Drop,
+}
+
+/// When the assistant is told of an event that joins a conversation. It is in the log at once, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Joining {
+    /// At once, where it holds an open conversation: it may say something, or close.
+    Now,
+    /// When it next has a reason to speak.
+    #[default]
+    NextTurn,
+    /// Never: operators and the record see it.
+    Silently,
 }
 
 /// What holds for all playbooks: how often a customer is spoken to, and where the clock stands.

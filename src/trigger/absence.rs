@@ -1,6 +1,7 @@
 //! An event that does not come. The wait lies in the customer's state; what ends it meets it in the same inbox.
 //!
-//! The boundary is exact: an event at the very end of the wait ends it, so a wait is due one millisecond after.
+//! The boundary is exact: an event at the very end of the wait ends it, so a wait is due one millisecond after. One whose
+//! end has passed when its event arrives is due at once.
 
 use crate::model::conversation::Conversation;
 use crate::model::customer::State;
@@ -58,7 +59,8 @@ pub fn begin(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Hear
         return Begun::Came(came);
     }
     let wake = Wake {
-        due: Ms(end.0.saturating_add(1)),
+        // Nobody could have known of it before: what opens counts its times from the arrival.
+        due: Ms(end.0.saturating_add(1)).max(heard.now),
         what: Waiting::Absence,
         playbook: whose.playbook.to_owned(),
         trigger: whose.trigger.to_owned(),
@@ -70,10 +72,9 @@ pub fn begin(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Hear
     };
     let (begun, start) =
         match state.wakes.iter_mut().find(|other| other.what == Waiting::Absence && is_of(other, whose)) {
-            Some(other) if absence.from_first == (other.since <= at) && other.since != at => (
-                Begun::UnderWay(Ms(other.due.0.saturating_sub(1))),
-                Start { at, event: wake.events.into_iter().next() },
-            ),
+            Some(other) if absence.from_first == (other.since <= at) && other.since != at => {
+                (Begun::UnderWay(other.since.plus(absence.within)), Start { at, event: wake.events.into_iter().next() })
+            }
             Some(other) => {
                 let replaced = std::mem::replace(other, wake);
                 let ids = replaced.ids();
@@ -167,7 +168,7 @@ pub fn end(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Heard)
         is_of(wake, whose)
             && at >= wake.since
             && match wake.what {
-                Waiting::Absence => at < wake.due,
+                Waiting::Absence => at <= wake.since.plus(absence.within),
                 Waiting::Quiet | Waiting::Burst => true,
                 Waiting::Period => false,
             }

@@ -51,9 +51,9 @@ fn again(actor: &ActorId, state: &State, trigger: &Trigger, wake: &Wake, now: Ms
     scope.bind("event", event_value(event));
     scope.bind("customer", customer_value(actor, state.traits_object()));
     ask(&scope, trigger.when.as_ref())?;
-    if wake.what == Waiting::Absence {
+    if let (Waiting::Absence, Moment::Absence(absence)) = (wake.what, &trigger.moment) {
         for measure in &trigger.measures {
-            holds_at(state, &scope, measure, Ms(wake.due.0.saturating_sub(1)))?;
+            holds_at(state, &scope, measure, wake.since.plus(absence.within))?;
         }
     }
     Ok(())

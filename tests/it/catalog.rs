@@ -635,6 +635,31 @@ data: item.data.object
     }
 }
 
+/// A chain of prompts, each of which includes the next one twice.
+fn diamonds(levels: usize, inner: &str) -> Files {
+    let mut files = files(&[]);
+    for level in 0..levels {
+        let next = format!("{{% include \"prompts/d{}.md\" %}}", level + 1);
+        files.insert(format!("prompts/d{level}.md"), inner.replace("NEXT", &next).into_bytes());
+    }
+    files.insert(format!("prompts/d{levels}.md"), b"{{ customer.nam }}".to_vec());
+    files.insert("prompts/checkout-trouble.md".to_owned(), b"{% include \"prompts/d0.md\" %}".to_vec());
+    files
+}
+
+#[test]
+fn prompts_that_include_each_other_many_times_over_are_checked_once_each_and_refused_where_they_are_too_many() {
+    // Walked anew each time, forty levels would be a trillion visits.
+    for twice in ["NEXT NEXT", "{% for a in event.data %}NEXT{% endfor %} NEXT"] {
+        let found = compile(&diamonds(40, twice), None).unwrap_err();
+        let many = found.iter().filter(|mistake| mistake.message.contains("more than 1000 prompts")).count();
+        assert_eq!(many, 1, "{}", shown(&found));
+    }
+    let found = compile(&diamonds(3, "NEXT NEXT"), None).unwrap_err();
+    assert_eq!(found.len(), 1, "told once, whatever leads there: {}", shown(&found));
+    assert!(found[0].message.contains("nam"), "{}", shown(&found));
+}
+
 #[test]
 fn prompts_are_checked_with_what_they_include() {
     let check = |path: &str, text: &str| compile(&files(&[(path, text)]), None).err().unwrap_or_default();
@@ -793,11 +818,20 @@ fn fenced(text: &str) -> Files {
 #[test]
 fn the_examples_of_the_reference_compile() {
     let files = documented();
-    assert_eq!(files.len(), 12);
+    assert_eq!(files.len(), 13);
     let catalog = compile(&files, None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
     assert_eq!(
         catalog.playbooks.keys().collect::<Vec<_>>(),
-        ["back-in-stock", "checkout-trouble", "help", "maintenance", "outage", "over-time", "with-restraint"]
+        [
+            "back-in-stock",
+            "checkout-trouble",
+            "help",
+            "maintenance",
+            "outage",
+            "over-time",
+            "paid-meanwhile",
+            "with-restraint"
+        ]
     );
     assert_eq!(catalog.contact.budgets.len(), 3);
     assert!(catalog.sources.contains_key("billing") && catalog.operations["shop.opening_hours"].public);

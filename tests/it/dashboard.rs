@@ -256,7 +256,7 @@ impl Office {
             id = Some(conversation);
             let about = EventId { partition: self.partition, pos };
             let mut line = self.line(pos);
-            let kind = Kind::Event { event: about, envelope: Box::new(event) };
+            let kind = Kind::Event { event: about, envelope: Box::new(event), silent: false };
             line.entries = vec![
                 entry(conversation, 1, 0, By::System, kind),
                 entry(conversation, 2, 1, By::Assistant, words("Your card was declined. Shall I help?", None)),
@@ -593,7 +593,13 @@ async fn what_comes_from_outside_is_text_on_every_page() {
             line.traits = json!({ "name": evil, evil: evil }).as_object().cloned();
             line.verdicts = vec![judged(about, evil, Verdict::NotMatched, Some(evil), None)];
             line.entries = vec![
-                entry(conversation, 1, 0, By::System, Kind::Event { event: about, envelope: Box::new(event) }),
+                entry(
+                    conversation,
+                    1,
+                    0,
+                    By::System,
+                    Kind::Event { event: about, envelope: Box::new(event), silent: false },
+                ),
                 entry(conversation, 2, 1, By::Customer, words(evil, None)),
                 entry(conversation, 3, 2, By::Operator, words(evil, Some(evil))),
                 entry(conversation, 4, 2, By::System, handoff(evil)),

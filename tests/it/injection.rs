@@ -93,7 +93,11 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     let event = |root: &str| {
         let data = known.get(root).map(|value| value["data"].clone()).unwrap_or_default();
         let event = Event::new(attack, attack, attack, Some(ActorId::user("42")), data);
-        Kind::Event { event: EventId { partition: Partition(3), pos: pos(0) }, envelope: Box::new(event) }
+        Kind::Event {
+            event: EventId { partition: Partition(3), pos: pos(0) },
+            envelope: Box::new(event),
+            silent: false,
+        }
     };
     let message = |text: &str| Kind::Message {
         text: text.to_owned(),
@@ -144,7 +148,7 @@ fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest
         let data = json!(format!("event-{n:03} {}", "z".repeat(4_000)));
         let event = Event::new("shop", "e", "order.updated", None, data);
         let id = EventId { partition: Partition(3), pos: pos(0) };
-        let kind = Kind::Event { event: id, envelope: Box::new(event) };
+        let kind = Kind::Event { event: id, envelope: Box::new(event), silent: false };
         log.push(Entry { n: 100 + n, kind, by: By::System, ..pattern.clone() });
     }
     // So much was said since that the log has no room for what happened.

@@ -189,6 +189,7 @@ async fn pay(
 fn refused(untried: &Untried) -> Response {
     match untried {
         Untried::NotTheirs => nothing_here(),
+        Untried::SoldOut => problem(StatusCode::CONFLICT, "None of it is left.", None),
         Untried::Busy => api::busy(),
     }
 }

@@ -1,6 +1,6 @@
 //! A customer of the shop: name, cards on file, cart and orders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use beckon_example_site::Person;
 
@@ -66,6 +66,8 @@ pub struct Customer {
     pub cards: Vec<Card>,
     /// Product to quantity, from 1 to [`QUANTITY`].
     pub cart: BTreeMap<&'static str, u32>,
+    /// Products that they wish for.
+    pub wishes: BTreeSet<&'static str>,
     /// Oldest first.
     pub orders: Vec<Order>,
 }
@@ -111,7 +113,7 @@ impl Customer {
 
 impl Person for Customer {
     fn new(id: String, name: &'static str) -> Self {
-        Self { id, name, cards: wallet(), cart: BTreeMap::new(), orders: Vec::new() }
+        Self { id, name, cards: wallet(), cart: BTreeMap::new(), wishes: BTreeSet::new(), orders: Vec::new() }
     }
 
     fn id(&self) -> &str {

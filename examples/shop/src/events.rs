@@ -2,7 +2,7 @@
 
 use beckon_example_site::Event;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::customer::Customer;
 use crate::goods::Product;
@@ -48,6 +48,34 @@ pub fn cart_ended(customer: &str, reason: &str) -> Event {
 /// Somebody looked at a product.
 #[must_use]
 pub fn product_viewed(customer: &str, product: &Product, time: Timestamp) -> Event {
-    let data = json!({ "product": product.slug, "title": product.title, "price": money::euros(product.cents) });
-    Event::at(time, SOURCE, "product.viewed", customer, data)
+    Event::at(time, SOURCE, "product.viewed", customer, of(product))
+}
+
+/// Somebody put a product on their wish list.
+#[must_use]
+pub fn wished(customer: &str, product: &Product) -> Event {
+    Event::now(SOURCE, "wishlist.added", customer, of(product))
+}
+
+/// Somebody took a product off their wish list.
+#[must_use]
+pub fn wished_no_more(customer: &str, product: &Product) -> Event {
+    Event::now(SOURCE, "wishlist.removed", customer, of(product))
+}
+
+/// A product is there again; about nobody in particular, whoever wished for it.
+#[must_use]
+pub fn returned(product: &Product) -> Event {
+    Event::of_many(Timestamp::now(), SOURCE, "stock.returned", of(product))
+}
+
+/// The last one of a product was sold.
+#[must_use]
+pub fn gone(product: &Product) -> Event {
+    Event::of_many(Timestamp::now(), SOURCE, "stock.gone", of(product))
+}
+
+/// What is told of a product.
+fn of(product: &Product) -> Value {
+    json!({ "product": product.slug, "title": product.title, "price": money::euros(product.cents) })
 }

@@ -1,4 +1,4 @@
-//! What Northwind sells. Fixed: a shop that is only there to be tried needs no stock keeping.
+//! What Northwind sells. Fixed: a shop that is only there to be tried needs no stock keeping, but for one thing that runs out.
 
 use serde::Deserialize;
 
@@ -98,6 +98,9 @@ pub const SHELF: [Product; 8] = [
         drawing: include_str!("../drawings/duffel.svg"),
     },
 ];
+
+/// What runs out, and comes back when a visitor says so.
+pub const SCARCE: &str = "brass-compass";
 
 /// The product of this name, if the shop sells it.
 #[must_use]

@@ -1,12 +1,13 @@
 //! All the shop remembers, in memory: who visits, what they ordered, what was charged. One lock around it,
 //! never held across a wait, so that two payments of one order cannot pass each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use beckon_example_site::{People, random};
 
 use crate::customer::{Customer, ORDERS};
+use crate::goods;
 use crate::order::{Answer, Order, Status};
 
 /// The number of the first order.
@@ -21,6 +22,8 @@ pub struct Ledger(Mutex<Books>);
 pub struct Books {
     /// Who visits.
     pub people: People<Customer>,
+    /// Products of which none is left.
+    pub sold_out: BTreeSet<&'static str>,
     next_number: u32,
 }
 
@@ -37,7 +40,8 @@ impl Ledger {
     /// A shop on its first day.
     #[must_use]
     pub fn new() -> Self {
-        Self(Mutex::new(Books { people: People::default(), next_number: FIRST_NUMBER }))
+        let sold_out = BTreeSet::from([goods::SCARCE]);
+        Self(Mutex::new(Books { people: People::default(), sold_out, next_number: FIRST_NUMBER }))
     }
 
     /// The books, for as long as the guard lives.

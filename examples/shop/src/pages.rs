@@ -17,7 +17,7 @@ use tera::Context;
 use crate::customer::Customer;
 use crate::ledger::Unplaced;
 use crate::order::{Attempt, Status};
-use crate::till::{self, Quantity, Untried};
+use crate::till::{self, Quantity, Untried, Wish};
 use crate::{Shop, events, goods, views};
 
 /// As long ago as a playbook waits after a change of the cart, but for a second: then the wait is over.
@@ -38,10 +38,13 @@ pub fn routes(shop: &Arc<Shop>) -> Router<Arc<Shop>> {
         .layer(middleware::from_fn_with_state(Arc::clone(shop), welcome::<Shop>));
     let forms = Router::new()
         .route("/cart/lines", post(put))
+        .route("/wishes/{product}/add", post(wish))
+        .route("/wishes/{product}/remove", post(wish_no_more))
         .route("/checkout", post(place))
         .route("/orders/{order}/pay", post(pay))
         .route("/play/cart", post(play_cart))
         .route("/play/looks", post(play_looks))
+        .route("/play/stock", post(play_stock))
         .route("/leave", post(leave))
         .layer(middleware::from_fn(own_forms_only));
     let documents = Router::new().route("/token", get(fresh_token)).route("/orders/{order}/status", get(status));
@@ -68,6 +71,7 @@ fn page(
         let frame = Frame { brand: views::BRAND, widget: shop.widget.clone(), token, name: customer.name };
         context.insert("frame", &frame);
         context.insert("in_cart", &customer.in_cart());
+        context.insert("sold_out", &books.sold_out);
         context.insert("bad_card", customer.cards.iter().find(|card| !card.works).map_or("", |card| card.last));
         fill(customer, &mut context).is_some()
     };
@@ -91,7 +95,8 @@ async fn product(State(shop): State<Arc<Shop>>, visitor: Visitor, Path(slug): Pa
     };
     // Who only looks is told of where there is room: no page waits for Beckon.
     let _ = shop.outbox.try_send(events::product_viewed(&visitor.0, product, Timestamp::now()));
-    page(&shop, &visitor, "product.html", |_, context| {
+    page(&shop, &visitor, "product.html", |customer, context| {
+        context.insert("wished", &customer.wishes.contains(product.slug));
         context.insert("product", &views::tile(product));
         Some(())
     })
@@ -155,8 +160,32 @@ async fn put(State(shop): State<Arc<Shop>>, visitor: Visitor, form: Result<Form<
     let quantity = form.quantity.map_or(Quantity::OneMore, Quantity::Of);
     match till::put(&shop, &visitor.0, product, quantity) {
         Ok(()) => Redirect::to("/cart").into_response(),
-        Err(Untried::NotTheirs) => Redirect::to("/").into_response(),
-        Err(Untried::Busy) => busy(),
+        Err(untried) => not_done(&untried, product),
+    }
+}
+
+async fn wish(state: State<Arc<Shop>>, visitor: Visitor, Path(slug): Path<String>) -> Response {
+    wished(&state, &visitor, &slug, Wish::For)
+}
+
+async fn wish_no_more(state: State<Arc<Shop>>, visitor: Visitor, Path(slug): Path<String>) -> Response {
+    wished(&state, &visitor, &slug, Wish::NoMore)
+}
+
+fn wished(shop: &Shop, visitor: &Visitor, slug: &str, wish: Wish) -> Response {
+    let Some(product) = goods::find(slug) else { return StatusCode::NOT_FOUND.into_response() };
+    match till::wish(shop, &visitor.0, product, wish) {
+        Ok(()) => Redirect::to(&format!("/products/{slug}")).into_response(),
+        Err(untried) => not_done(&untried, product),
+    }
+}
+
+/// Where a form leads that changed nothing.
+fn not_done(untried: &Untried, product: &goods::Product) -> Response {
+    match untried {
+        Untried::NotTheirs => Redirect::to("/").into_response(),
+        Untried::SoldOut => Redirect::to(&format!("/products/{}", product.slug)).into_response(),
+        Untried::Busy => busy(),
     }
 }
 
@@ -191,7 +220,7 @@ async fn pay(
                 .into_response()
         }
         Ok(tried) => Redirect::to(&format!("/orders/{}/checkout#declined", tried.order.id)).into_response(),
-        Err(Untried::NotTheirs) => Redirect::to("/orders").into_response(),
+        Err(Untried::NotTheirs | Untried::SoldOut) => Redirect::to("/orders").into_response(),
         Err(Untried::Busy) => busy(),
     }
 }
@@ -217,6 +246,14 @@ async fn play_looks(State(shop): State<Arc<Shop>>, headers: HeaderMap) -> Respon
         told.send(events::product_viewed(&id, product, Timestamp::now() - LOOKED));
     }
     (remember(&*shop, &headers, session), Redirect::to("/")).into_response()
+}
+
+/// Brings back what ran out, or sells it out again: for everybody.
+async fn play_stock(State(shop): State<Arc<Shop>>) -> Response {
+    match till::restock(&shop) {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(_) => busy(),
+    }
 }
 
 fn busy() -> Response {

@@ -1,4 +1,4 @@
-//! Carts and payments: each change first reserves the place for telling of it, then is made.
+//! Carts, wishes, stock and payments: each change first reserves the place for telling of it, then is made.
 
 use beckon_example_site::{Event, Outbox};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Permit;
 
 use crate::goods::Product;
 use crate::order::{Answer, Attempt, Order};
-use crate::{Shop, events};
+use crate::{Shop, events, goods};
 
 /// A payment that was asked for, and the order as it stands now.
 pub struct Tried {
@@ -20,6 +20,8 @@ pub struct Tried {
 pub enum Untried {
     /// The order, the card or the cart is not this customer's.
     NotTheirs,
+    /// None of it is left.
+    SoldOut,
     /// Too much is waiting to be told to Beckon; try again in a moment.
     Busy,
 }
@@ -33,6 +35,15 @@ pub enum Quantity {
     OneMore,
     /// As many as there are, and one where there is none: asking twice changes nothing.
     AtLeastOne,
+}
+
+/// What is wished.
+#[derive(Debug, Clone, Copy)]
+pub enum Wish {
+    /// To have it, once it is there.
+    For,
+    /// Not any more.
+    NoMore,
 }
 
 fn place(outbox: &Outbox) -> Result<Permit<'_, Event>, Untried> {
@@ -70,6 +81,7 @@ pub fn pay(shop: &Shop, customer: &str, order: &str, card: &str, key: Option<&st
 pub fn put(shop: &Shop, customer: &str, product: &'static Product, quantity: Quantity) -> Result<(), Untried> {
     let told = place(&shop.outbox)?;
     let mut books = shop.ledger.books();
+    let left = !books.sold_out.contains(product.slug);
     let customer = books.people.get_mut(customer).ok_or(Untried::NotTheirs)?;
     let before = customer.cart.get(product.slug).copied().unwrap_or_default();
     let wanted = match quantity {
@@ -77,6 +89,9 @@ pub fn put(shop: &Shop, customer: &str, product: &'static Product, quantity: Qua
         Quantity::OneMore => before.saturating_add(1),
         Quantity::AtLeastOne => before.max(1),
     };
+    if wanted > before && !left {
+        return Err(Untried::SoldOut);
+    }
     customer.put(product.slug, wanted);
     let now = customer.cart.get(product.slug).copied().unwrap_or_default();
     if now == before {
@@ -87,5 +102,40 @@ pub fn put(shop: &Shop, customer: &str, product: &'static Product, quantity: Qua
     } else {
         events::cart_updated(customer, Timestamp::now())
     });
+    Ok(())
+}
+
+/// Whether a customer wishes for a product from now on; tells of it where that is new.
+///
+/// # Errors
+/// [`Untried`], with nothing changed.
+pub fn wish(shop: &Shop, customer: &str, product: &'static Product, wished: Wish) -> Result<(), Untried> {
+    let told = place(&shop.outbox)?;
+    let mut books = shop.ledger.books();
+    let customer = books.people.get_mut(customer).ok_or(Untried::NotTheirs)?;
+    match wished {
+        Wish::For if customer.wishes.insert(product.slug) => told.send(events::wished(&customer.id, product)),
+        Wish::NoMore if customer.wishes.remove(product.slug) => {
+            told.send(events::wished_no_more(&customer.id, product));
+        }
+        Wish::For | Wish::NoMore => {}
+    }
+    Ok(())
+}
+
+/// What runs out comes back, or is sold out again; tells of it.
+///
+/// # Errors
+/// [`Untried::Busy`], with nothing changed.
+pub fn restock(shop: &Shop) -> Result<(), Untried> {
+    let told = place(&shop.outbox)?;
+    let Some(product) = goods::find(goods::SCARCE) else { return Ok(()) };
+    let mut books = shop.ledger.books();
+    if books.sold_out.remove(product.slug) {
+        told.send(events::returned(product));
+    } else {
+        books.sold_out.insert(product.slug);
+        told.send(events::gone(product));
+    }
     Ok(())
 }

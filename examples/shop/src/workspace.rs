@@ -11,9 +11,11 @@ macro_rules! file {
 pub const FILES: &[(&str, &[u8])] = &[
     file!("beckon.toml"),
     file!("contact.yaml"),
+    file!("playbooks/back-in-stock.yaml"),
     file!("playbooks/browse-without-purchase.yaml"),
     file!("playbooks/cart-abandoned.yaml"),
     file!("playbooks/checkout-trouble.yaml"),
+    file!("prompts/back-in-stock.md"),
     file!("prompts/browse-without-purchase.md"),
     file!("prompts/cart-abandoned.md"),
     file!("prompts/checkout-trouble.md"),

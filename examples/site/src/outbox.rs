@@ -32,7 +32,8 @@ pub struct Event {
     source: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
-    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
     time: String,
     datacontenttype: &'static str,
     data: Value,
@@ -48,12 +49,18 @@ impl Event {
     /// What happened to a customer at some time.
     #[must_use]
     pub fn at(time: Timestamp, source: &'static str, kind: &'static str, customer: &str, data: Value) -> Self {
+        Self { subject: Some(customer.to_owned()), ..Self::of_many(time, source, kind, data) }
+    }
+
+    /// What happened at some time, and is not about one customer.
+    #[must_use]
+    pub fn of_many(time: Timestamp, source: &'static str, kind: &'static str, data: Value) -> Self {
         Self {
             specversion: "1.0",
             id: random(24),
             source,
             kind,
-            subject: customer.to_owned(),
+            subject: None,
             time: time.to_string(),
             datacontenttype: "application/json",
             data,

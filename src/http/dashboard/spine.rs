@@ -180,7 +180,7 @@ fn row(entry: &Entry, unknown: &BTreeMap<CallId, String>, customer: &str) -> Row
 /// What is one line and no words of anybody.
 fn line(base: Row, kind: &Kind) -> Row {
     match kind {
-        Kind::Event { event, envelope } => Row {
+        Kind::Event { event, envelope, .. } => Row {
             glyph: "\u{25c6}",
             mark: "ev",
             code: words::plain(&envelope.kind),

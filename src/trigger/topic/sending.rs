@@ -24,6 +24,8 @@ const RETRY: Millis = Millis::seconds(2);
 impl Deciding<'_> {
     /// Sends out what comes next, or says when it does.
     pub(super) fn go_on(&mut self) {
+        // What ran out before this input may have begun again by it.
+        self.out.change = Change::Put;
         self.topic.due = None;
         if self.topic.under_way.is_some() {
             return;

@@ -1,5 +1,7 @@
 //! Each play of each example, from the button to the outcome.
 
+use serde_json::json;
+
 use super::stage::{Stage, choose_and_confirm, offered, opening};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,6 +161,62 @@ async fn a_parcel_that_arrives_tomorrow_is_expected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_is_told_to_its_area_with_news_and_its_end_and_the_time_it_took_is_measured() {
+    let mut stage = Stage::of("telecom").await;
+    let mut chat = stage.chat().await;
+    stage.press("/play/cut").await;
+    let (id, said) = opening(&mut chat).await;
+    assert!(said.contains("so your line is down: a cable is cut"), "{said}");
+    stage.shows("/", ">down<").await;
+    // The visitor, and the forty-five households that never look.
+    stage.was_told(46).await;
+
+    chat.choose(&id, "Open a ticket").await;
+    assert!(chat.hears().await.starts_with("Your ticket is T-"));
+    stage.shows("/", ">open<").await;
+    chat.say(&id, "what do I get for this? I want a credit").await;
+    let confirm = chat.entry("confirm").await;
+    assert_eq!(confirm["summary"], "Credit my next bill for this outage");
+    chat.confirm(&id, &confirm["call_id"], true).await;
+    assert_eq!(chat.hears().await, "4.00 EUR stand on your next bill as a credit.");
+    chat.choose(&id, "Call me back").await;
+    chat.hears().await;
+    let time = offered(&chat, &id)[0].clone();
+    let asked = choose_and_confirm(&mut chat, &id, &time).await;
+    assert_eq!(asked, format!("Call me on {time}"));
+    assert!(chat.hears().await.contains(&time));
+    stage.shows("/", &time).await;
+
+    stage.press("/play/news").await;
+    let news = chat.hears().await;
+    assert_eq!(news, "News of the outage: A digger cut a cable, and a crew is at it. The next update comes at noon.");
+    chat.say(&id, "when is it back?").await;
+    assert!(chat.hears().await.contains("The next update comes at noon"));
+    stage.press("/play/solve").await;
+    assert!(chat.hears().await.starts_with("Your line works again."));
+    let done = stage.goal(&id).await;
+    let minutes = done["outcome"]["value"].as_i64().unwrap();
+    assert!((1..=3).contains(&minutes), "two minutes, less a second, and what this test took: {done}");
+    stage.shows("/", ">solved<").await;
+    assert!(!chat.story().contains("For staff only"));
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_that_flaps_reaches_nobody_though_the_next_one_does() {
+    let mut stage = Stage::of("telecom").await;
+    let mut chat = stage.chat().await;
+    stage.press("/play/flap").await;
+    // Had the first been told, then before the second: its hold would have been over earlier.
+    stage.press("/play/cut").await;
+    let (id, _) = opening(&mut chat).await;
+    stage.press("/play/solve").await;
+    assert!(chat.hears().await.starts_with("Your line works again."));
+    assert_eq!(stage.conversations(&id).await, [id]);
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cart_that_was_left_is_paid_in_the_chat() {
     let mut stage = Stage::of("shop").await;
     stage.press("/play/cart").await;
@@ -189,6 +247,29 @@ async fn who_looked_at_three_things_finds_one_and_has_it_in_the_cart() {
     assert!(chat.hears().await.contains("comes to 64.0 EUR"));
     assert_eq!(stage.goal(&id).await["outcome"]["value"], 64.0);
     assert_eq!(stage.api("/cart").await["words"], "Harbour kettle");
+    stage.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wished_for_what_was_sold_out_hears_that_it_is_back_and_has_it_in_the_cart() {
+    let mut stage = Stage::of("shop").await;
+    let mut chat = stage.chat().await;
+    let compass = "/products/brass-compass";
+    assert!(stage.page(compass).await.contains("sold out"));
+    assert_eq!(stage.write("/cart/lines", "k-1", json!({ "product": "brass-compass" })).await.0, 409);
+    stage.press("/wishes/brass-compass/add").await;
+    assert!(stage.page(compass).await.contains("on your wish list"));
+    stage.press("/play/stock").await;
+    let (id, said) = opening(&mut chat).await;
+    assert_eq!(said, "Brass compass is back, for 46.0 EUR. Shall I put one into your cart?");
+    let asked = choose_and_confirm(&mut chat, &id, "Put it into my cart").await;
+    assert_eq!(asked, "Put this into your cart: Brass compass");
+    assert!(chat.hears().await.contains("comes to 46.0 EUR"));
+    assert_eq!(stage.goal(&id).await["outcome"]["value"], 46.0);
+    assert_eq!(stage.api("/cart").await["words"], "Brass compass");
+    // The last one goes: who was told of the one hears of the other.
+    stage.press("/play/stock").await;
+    assert!(chat.hears().await.starts_with("Brass compass is sold out again."));
     stage.close().await;
 }
 

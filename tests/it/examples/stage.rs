@@ -116,6 +116,46 @@ impl Stage {
         read().await
     }
 
+    /// What a path of the company's API says with the token, and the status without it.
+    pub async fn company_says(&self, path: &str) -> (Value, u16) {
+        let url = format!("{}{path}", self.playing.company);
+        let with = self.http.get(&url).bearer_auth(&self.playing.api_token).send().await.unwrap();
+        let without = self.http.get(&url).send().await.unwrap();
+        (with.json().await.unwrap(), without.status().as_u16())
+    }
+
+    /// What Beckon's REST says to the company's key.
+    pub async fn beckon(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.playing.beckon)).bearer_auth(&self.playing.api_key);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Waits until the event of many, of which this visitor got theirs, was told to so many.
+    pub async fn was_told(&self, customers: u64) {
+        let path = format!("/v1/customers/user:{}", self.customer);
+        let own = || async { self.beckon(&path).await["events"]["items"][0]["event"].clone() };
+        until("the record has it", || async { own().await.is_string() }).await;
+        let own = self.beckon(&format!("/v1/events/{}", own().await.as_str().unwrap())).await;
+        let sent = format!("/v1/events/{}", own["origin"].as_str().unwrap());
+        until("all were told", || async {
+            let told = self.beckon(&sent).await["told"].clone();
+            let counts = told.as_array().into_iter().flatten().map(|told| told["count"].as_u64().unwrap());
+            counts.sum::<u64>() == customers
+        })
+        .await;
+    }
+
+    /// This visitor's conversations, once the record has this one: what came before it is then there as well.
+    pub async fn conversations(&self, with: &str) -> Vec<String> {
+        let path = format!("/v1/conversations?customer=user:{}", self.customer);
+        let read = || async {
+            let items = self.beckon(&path).await["items"].as_array().unwrap().clone();
+            items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        until("the record has it", || async { read().await.iter().any(|id| id == with) }).await;
+        read().await
+    }
+
     /// Waits until the front page says something.
     pub async fn shows(&self, path: &str, words: &str) {
         until(words, || async { self.page(path).await.contains(words) }).await;

@@ -55,6 +55,7 @@ pub fn judge_at_rest(lines: &[Line], api: &Api, wrong: &mut Vec<String>) {
 /// Reads all conversations from the journal, and at each line looks how many are open under one key.
 fn read(lines: &[Line], wrong: &mut Vec<String>) -> BTreeMap<ConversationId, Told> {
     let mut all: BTreeMap<ConversationId, Told> = BTreeMap::new();
+    // When the event came, not when it was decided: between the two lies however long nobody decided.
     let mut opened: BTreeMap<(ActorId, String, String, String), Ms> = BTreeMap::new();
     for (_, _, line) in lines {
         let Some(actor) = &line.actor else { continue };
@@ -74,10 +75,10 @@ fn read(lines: &[Line], wrong: &mut Vec<String>) -> BTreeMap<ConversationId, Tol
                     closed: None,
                     erased: false,
                 };
-                if let Kind::Event { envelope, .. } = &logged.entry.kind {
+                if let Kind::Event { event: came, envelope, .. } = &logged.entry.kind {
                     let event = (actor.clone(), fresh.playbook.clone(), envelope.source.clone(), envelope.id.clone());
-                    let before = opened.insert(event, fresh.created);
-                    if before.is_some_and(|before| fresh.created.since(before).0 < DEDUPE) {
+                    let before = opened.insert(event, came.pos.time());
+                    if before.is_some_and(|before| came.pos.time().0.abs_diff(before.0) < DEDUPE) {
                         wrong.push(format!("{id}: the event {} opened {} before", envelope.id, fresh.playbook));
                     }
                 }

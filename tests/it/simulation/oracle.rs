@@ -163,7 +163,8 @@ fn answers_are_one_and_the_same(lines: &[Line], inputs: &Inputs, told: &Everythi
         known.retain(|_, (_, _, conversation)| conversation.is_none_or(|id| !line.retired.contains(&id)));
         let (Some(client_id), Some(answer)) = (client_id(&input.body), line.answers.first()) else { continue };
         if matches!(answer.reply, Reply::Refused(_)) {
-            if matches!(input.body, Body::OperatorSaid { .. }) {
+            // Of operators no refusal is remembered: the door answers them at once.
+            if matches!(input.body, Body::OperatorSaid { .. } | Body::Noted { .. } | Body::Closed { .. }) {
                 continue;
             }
             *refused += 1;

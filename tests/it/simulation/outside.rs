@@ -106,7 +106,9 @@ impl Api {
         if request.operation.ask && !self.was_confirmed(request) {
             wrong.push(format!("{} leaves, and the customer never approved it as it is", request.key));
         }
-        if !write.keyed && self.state_of(request.key) == Some(Known::Unknown) {
+        // One that was held up on its way for the first time may arrive though its end was given up as unknown meanwhile.
+        let again = inner.writes.get(request.key).is_some_and(|before| before.arrived > 0);
+        if again && !write.keyed && self.state_of(request.key) == Some(Known::Unknown) {
             wrong.push(format!("{} leaves again although its end is unknown", request.key));
         }
         let known = inner.writes.entry(request.key.to_owned()).or_insert(write);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use beckon::model::entry::Verdict;
 use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, EventId, Pos};
-use beckon::model::input::{Body, To};
+use beckon::model::input::{Body, Envelope, To};
 use beckon::model::topic::Stage;
 
 use super::oracle::{Inputs, Line};
@@ -47,8 +47,17 @@ pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
     let given = given(inputs);
     let mut verdicts: BTreeMap<EventId, (Verdict, String)> = BTreeMap::new();
     let mut dead = false;
+    let mut spoken = BTreeSet::new();
     for (partition, _, line) in lines {
         let envelope = inputs.get(&(*partition, line.pos));
+        // Also long after its key was forgotten: then the customer's state knows it.
+        if let Some(Envelope { to: To::Actor(customer), body: Body::Event(event) }) = envelope
+            && let Some(news) = &event.news
+            && line.verdicts.iter().any(|judged| matches!(judged.verdict, Verdict::Waiting | Verdict::Joined))
+            && !spoken.insert((customer, &news.topic, news.revision))
+        {
+            wrong.push(format!("{customer} was told {} twice, at {}", news.origin, news.revision));
+        }
         let of_topics = envelope.is_some_and(|envelope| match &envelope.body {
             Body::Heard(_) | Body::Selected { .. } | Body::Told { .. } | Body::Forwarded { .. } => true,
             Body::Event(event) => event.news.is_some(),

@@ -2,10 +2,13 @@
 
 use beckon::model::conversation::Phase;
 use beckon::model::customer::State;
-use beckon::model::input::Body;
+use beckon::model::decision::Effect;
+use beckon::model::entry::Kind;
+use beckon::model::ids::CallId;
+use beckon::model::input::{Body, CallOutcome};
 use serde_json::{Value, json};
 
-use super::play::{DAY, HOUR, MINUTE, Play, playbook};
+use super::play::{DAY, HOUR, MINUTE, Play, SECOND, START, playbook};
 
 const CART: &str = "absence: { of: order.completed, after: cart.updated, within: 30m, key: event.data.cart_id }";
 const T: u64 = 30 * MINUTE;
@@ -141,9 +144,11 @@ fn an_opening_that_nobody_saw_is_withdrawn_and_an_open_conversation_is_told() {
         }
         let came = play.event(HOUR, "order.completed", cart("a"));
         let conversation = &play.state.conversations[&id];
-        let told = play.last.entries.iter().any(
-            |logged| matches!(&logged.entry.kind, beckon::model::entry::Kind::Event { event, .. } if *event == came),
-        );
+        let told = play
+            .last
+            .entries
+            .iter()
+            .any(|logged| matches!(&logged.entry.kind, Kind::Event { event, .. } if *event == came));
         assert!(told, "it is in the log: {seen}");
         if seen {
             assert_eq!((play.verdict(begun).as_str(), &conversation.phase), ("p opened", &Phase::Open));
@@ -233,4 +238,80 @@ fn so_much_waits_and_no_more() {
     let last = play.event(50, "cart.updated", cart("one more"));
     assert_eq!(play.verdict(last), "p limited");
     assert_eq!(play.judged(last).reason.as_deref(), Some("full"));
+}
+
+const SHOP: &str = "adapter: shop
+operations:
+  get_cart:
+    describe: A cart
+    request: { method: GET, path: \"/customers/{customer.id}/carts/{id}\" }
+    args: { type: object, required: [id], properties: { id: { type: string } } }
+    returns: [items]
+";
+
+fn with_facts() -> Play {
+    let text = format!(
+        "playbook: p\non:\n  - {CART}\ncontext: {{ cart: {{ call: shop.get_cart, with: {{ id: event.data.cart_id }} }} }}\n\
+         open:\n  within: 10m\n  say: [\"{{{{ cart.items }}}} things wait.\", \"Your cart waits.\"]\n"
+    );
+    Play::new(&[&text, SHOP])
+}
+
+/// The API answers, and what the opening says with it.
+fn answered(play: &mut Play, at: u64) -> Vec<String> {
+    let conversation = play.conversation();
+    let outcome = CallOutcome::Done(json!({ "items": 3 }));
+    play.input(at, Body::Called { conversation, call: CallId(1), outcome });
+    said(play)
+}
+
+fn said(play: &Play) -> Vec<String> {
+    let said = play.entries.iter().filter_map(|logged| match &logged.entry.kind {
+        Kind::Message { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    said.collect()
+}
+
+#[test]
+fn a_wait_that_was_over_when_its_event_arrived_opens_with_its_facts_and_lasts_from_there() {
+    let mut play = with_facts();
+    let arrives = 50 * MINUTE;
+    let begun = play.late(arrives, 5 * MINUTE, "cart.updated", cart("a"));
+    assert_eq!(play.judged(begun).values["until"], "2025-12-01T00:35:00.000Z", "its end stays where it was");
+    play.ticks(arrives);
+    assert_eq!(play.verdict(begun), "p waiting");
+    assert!(matches!(play.last.effects.as_slice(), [Effect::Call { .. }]), "{:?}", play.last.effects);
+    assert_eq!(answered(&mut play, arrives + 2 * SECOND), ["3 things wait."]);
+    assert_eq!(play.state.conversations[&play.conversation()].created.0, START + arrives);
+    play.ticks(arrives + 10 * MINUTE - 1);
+    assert_eq!(play.verdict(begun), "p waiting", "nobody could have seen it before it arrived");
+    play.ticks(arrives + 10 * MINUTE);
+    assert_eq!(play.verdict(begun), "p expired");
+}
+
+#[test]
+fn facts_that_an_owner_asks_for_late_have_their_three_seconds_all_the_same() {
+    let found = T + 1 + 5 * MINUTE;
+    for (answers, expected) in [(found + 2 * SECOND, "3 things wait."), (found + 3 * SECOND + 1, "Your cart waits.")] {
+        let mut play = with_facts();
+        play.event(0, "cart.updated", cart("a"));
+        play.slow_tick(found);
+        assert_eq!(said(&play), [""; 0], "the calls have only left with this tick");
+        assert_eq!(answered(&mut play, answers), [expected]);
+        // What it lasts is no longer for that: a slow owner changes nothing.
+        play.ticks(T + 1 + 10 * MINUTE);
+        assert_eq!(play.open(), [""; 0]);
+    }
+}
+
+#[test]
+fn the_end_of_a_late_wait_is_as_exact_as_any() {
+    for (happened, expected) in [(5 * MINUTE + T, "p withdrawn"), (5 * MINUTE + T + 1, "p pending")] {
+        let mut play = play();
+        let begun = play.late(50 * MINUTE, 5 * MINUTE, "cart.updated", cart("a"));
+        // Before the tick, in the same millisecond: what came after the end ends nothing.
+        play.late(50 * MINUTE, happened, "order.completed", cart("a"));
+        assert_eq!(play.verdict(begun), expected);
+    }
 }

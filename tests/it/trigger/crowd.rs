@@ -81,6 +81,11 @@ impl Crowd {
     /// An event that concerns nobody in particular, at a time after the start; everything due before is done before.
     pub fn event(&mut self, at: u64, kind: &str, data: Value) -> EventId {
         self.pass(at.saturating_sub(1));
+        self.event_before_ticks(at, kind, data)
+    }
+
+    /// The same, of a slow owner: what was due before is not done yet.
+    pub fn event_before_ticks(&mut self, at: u64, kind: &str, data: Value) -> EventId {
         self.now = self.now.max(at);
         let event = Event::new("network", &format!("{kind}-{}", self.next), kind, None, data);
         let id = self.decide(To::Partition, Body::Event(Box::new(event)));

@@ -3,12 +3,14 @@
 use serde_json::json;
 
 use crate::journeys::journeys;
-use crate::journeys::world::{World, until};
+use crate::journeys::world::{KEY, World, until};
 
 journeys!(
     a_wait_survives_a_restart_and_opens_when_nothing_came,
     what_was_missing_ends_the_wait_and_takes_back_an_unseen_bubble,
     what_quiet_hours_hold_waits_over_a_restart,
+    an_open_conversation_is_told_what_came_meanwhile_and_closes_itself,
+    a_wait_that_was_over_when_its_event_arrived_opens_with_its_facts,
 );
 
 const CART: &str = "playbook: cart\n\
@@ -83,4 +85,51 @@ async fn what_quiet_hours_hold_waits_over_a_restart(world: World) {
     world.until_revision(3).await;
     let through = world.event("parcel.late", "42", json!({})).await;
     until("it opens", || async { world.outcome(&through).await["decisions"][0]["verdict"] == "waiting" }).await;
+}
+
+async fn an_open_conversation_is_told_what_came_meanwhile_and_closes_itself(world: World) {
+    let text = CART.to_owned()
+        + "joining: now\ntalk:\n  script:\n    steps:\n      - on: text == null && event.type == 'order.completed'\n        \
+           say: \"You have ordered meanwhile: thank you!\"\n        close: true\n      \
+           - on: text != null\n        say: \"I am here.\"\n";
+    let mut world = world.with_files(&[("playbooks/cart.yaml", &text)]).await;
+    let begun = world.event("cart.updated", "42", json!({ "cart_id": "c-1" })).await;
+    world.until_verdict(&begun, "waiting").await;
+    let mut chat = world.chat("42").await;
+    let id = chat.welcome["conversations"][0]["id"].as_str().unwrap().to_owned();
+    chat.seen(&id, 1).await;
+    chat.say(&id, "Wait a moment").await;
+    world.until_conversation(&id, "it was answered", |c| c["last_seq"] == 3).await;
+    world.event("order.completed", "42", json!({ "cart_id": "c-1" })).await;
+    let closed = world.until_conversation(&id, "it closed itself", |c| c["state"] == "closed").await;
+    assert_eq!(closed["outcome"]["kind"], "resolved");
+    chat.catch_up().await;
+    let texts: Vec<String> =
+        chat.entries(&id).iter().filter_map(|entry| Some(entry["text"].as_str()?.to_owned())).collect();
+    assert_eq!(
+        texts,
+        ["Your cart c-1 waits.", "Wait a moment", "I am here.", "You have ordered meanwhile: thank you!"],
+        "nobody faked a message of the customer"
+    );
+}
+
+async fn a_wait_that_was_over_when_its_event_arrived_opens_with_its_facts(world: World) {
+    let text = "playbook: late\non:\n  - absence: { of: order.paid, after: order.placed, within: 30m }\n\
+                context: { order: { call: shop.get_order, with: { id: event.data.order_id } } }\n\
+                open: { say: [\"Order {{ order.number }} is not paid.\", \"An order is not paid.\"] }\n";
+    let world = world.with_files(&[("playbooks/late.yaml", text)]).await;
+    let placed = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(40);
+    let event = json!({
+        "specversion": "1.0", "id": "placed-1", "source": "shop", "type": "order.placed", "subject": "42",
+        "time": placed.to_string(), "data": { "order_id": "N-7" },
+    });
+    let (status, answer) = world.send_event(KEY, event).await;
+    assert_eq!(status, 202, "{answer}");
+    let id = answer["results"][0]["event"].as_str().unwrap().to_owned();
+    let decided = world.until_verdict(&id, "waiting").await;
+    let conversation = decided["conversation"].as_str().unwrap().to_owned();
+    world.until_conversation(&conversation, "it is said", |c| c["last_seq"] == 1).await;
+    let chat = world.chat("42").await;
+    let text = &chat.welcome["conversations"][0]["entries"][0]["text"];
+    assert!(text.as_str().unwrap().starts_with("Order "), "{text}");
 }

@@ -24,12 +24,17 @@ pub const HOUR: u64 = 60 * MINUTE;
 pub const DAY: u64 = 24 * HOUR;
 pub const WEEK: u64 = 7 * DAY;
 
-/// Files of a workspace with these playbooks; `contact.yaml` where a text begins with `budget` or `zone`.
+/// Files of a workspace with these playbooks; `contact.yaml` where a text begins with `budget` or `zone`, an adapter where
+/// it begins so.
 pub fn files(texts: &[&str]) -> Files {
     let mut files = Files::new();
     for (place, text) in texts.iter().enumerate() {
         let contact = text.starts_with("budget") || text.starts_with("zone");
-        let path = if contact { "contact.yaml".to_owned() } else { format!("playbooks/p{place}.yaml") };
+        let path = match text {
+            _ if contact => "contact.yaml".to_owned(),
+            text if text.starts_with("adapter") => "adapters/shop.yaml".to_owned(),
+            _ => format!("playbooks/p{place}.yaml"),
+        };
         files.insert(path, text.as_bytes().to_vec());
     }
     files
@@ -109,6 +114,11 @@ impl Play {
         self.state = decision.state.clone();
         self.last = decision;
         input.id()
+    }
+
+    /// A tick of an owner that was away: none came before it, whatever was due.
+    pub fn slow_tick(&mut self, at: u64) {
+        self.decide(at, Body::Tick);
     }
 
     /// Ticks for everything that is due up to a time after the start, as the owner of the partition appends them.

@@ -136,3 +136,26 @@ fn what_was_missing_and_comes_at_night_takes_back_what_is_held() {
         assert_eq!(play.verdict(begun), expected);
     }
 }
+
+#[test]
+fn of_what_is_held_the_highest_priority_is_released_first_and_the_budget_goes_to_it() {
+    let of = |more: &str| format!("{NIGHT}\n{more}");
+    for (a, b, c, opens) in [
+        ("priority: 10", "priority: 90", "priority: 50", "b"),
+        ("", "priority: 0", "", "b"),
+        ("", "", "", "a"),
+        ("priority: 5", "priority: 5", "priority: 5", "a"),
+    ] {
+        let mut play = Play::new(&[
+            &playbook("a", "event: x", &of(a)),
+            &playbook("b", "event: y", &of(b)),
+            &playbook("c", "event: z", &of(c)),
+            "budget: { all: 1 per 1d }",
+        ]);
+        for (hour, kind) in [(22, "x"), (23, "y"), (24, "z")] {
+            play.event(hour * HOUR, kind, json!({}));
+        }
+        play.ticks(DAY + 8 * HOUR);
+        assert_eq!(play.open(), [opens], "{a} {b} {c}");
+    }
+}

@@ -326,6 +326,19 @@ fn what_comes_twice_counts_once() {
 }
 
 #[test]
+fn what_begins_again_as_its_topic_is_being_forgotten_is_told() {
+    let mut crowd = Crowd::new(&[&outage(LIST, "")]);
+    crowd.event(0, "incident.opened", opened("7", &["ann"]));
+    crowd.event(1, "incident.resolved", resolved("7"));
+    // A topic that is over is known for 24 hours; nobody was there to tick it since.
+    let again = crowd.event_before_ticks(25 * HOUR, "incident.opened", opened("7", &["bob"]));
+    assert_eq!(crowd.verdict(again), "told");
+    assert_eq!(crowd.heard("bob"), ["Outage 7."]);
+    crowd.event(26 * HOUR, "incident.resolved", resolved("7"));
+    assert_eq!(crowd.heard("bob"), ["Outage 7.", "It works again."]);
+}
+
+#[test]
 fn a_wider_list_tells_the_new_ones_and_disturbs_nobody_twice() {
     let mut crowd = Crowd::new(&[&outage(LIST, "")]);
     crowd.event(0, "incident.opened", opened("7", &["ann", "bob"]));

@@ -72,6 +72,7 @@ fn mistakes_in_restraint_are_told() {
         ("class: offers", "one of `service`, `offer`, `critical` is expected here"),
         ("debounce: { for: 1m, at_most: 30s }", "`at_most` is shorter than `for`"),
         ("when_open: merge", "one of `join`, `new`, `replace`, `drop` is expected here"),
+        ("joining: later", "one of `now`, `next_turn`, `silently` is expected here"),
         ("priority: high", "a whole number is expected here"),
         ("cooldown: { after: Not now }", "`for` is required here"),
     ] {
@@ -111,7 +112,7 @@ fn every_form_compiles_and_fits_the_published_schema() {
                      consent: { topic: offers, required: true }\nclass: critical\nbecause: fraud\n\
                      cooldown: { after: [Not now], for: 7d }\n\
                      quiet_hours: { from: \"21:00\", to: \"08:00\", then: hold }\n\
-                     debounce: { for: 30s, at_most: 5m }\nwhen_open: join\npriority: 50";
+                     debounce: { for: 30s, at_most: 5m }\nwhen_open: join\njoining: now\npriority: 50";
     for form in FORMS {
         let text = playbook("p", form, restraint);
         let compiled = compile(&files(&[&text]), None);
