@@ -47,14 +47,20 @@ pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
     let given = given(inputs);
     let mut verdicts: BTreeMap<EventId, (Verdict, String)> = BTreeMap::new();
     let mut dead = false;
-    let mut spoken = BTreeSet::new();
+    let mut spoken = BTreeMap::new();
     for (partition, _, line) in lines {
         let envelope = inputs.get(&(*partition, line.pos));
+        // An opening that nobody saw has told nobody.
+        let over =
+            line.verdicts.iter().filter(|judged| matches!(judged.verdict, Verdict::Expired | Verdict::Withdrawn));
+        let over: BTreeSet<_> = over.filter_map(|judged| judged.conversation).collect();
+        spoken.retain(|_, conversation| !over.contains(conversation));
         // Also long after its key was forgotten: then the customer's state knows it.
         if let Some(Envelope { to: To::Actor(customer), body: Body::Event(event) }) = envelope
             && let Some(news) = &event.news
-            && line.verdicts.iter().any(|judged| matches!(judged.verdict, Verdict::Waiting | Verdict::Joined))
-            && !spoken.insert((customer, &news.topic, news.revision))
+            && let Some(spoke) = line.verdicts.iter().find(|j| matches!(j.verdict, Verdict::Waiting | Verdict::Joined))
+            && let Some(conversation) = spoke.conversation
+            && spoken.insert((customer, &news.topic, news.revision), conversation).is_some()
         {
             wrong.push(format!("{customer} was told {} twice, at {}", news.origin, news.revision));
         }
