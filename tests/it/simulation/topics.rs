@@ -58,7 +58,10 @@ pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
         // Also long after its key was forgotten: then the customer's state knows it.
         if let Some(Envelope { to: To::Actor(customer), body: Body::Event(event) }) = envelope
             && let Some(news) = &event.news
-            && let Some(spoke) = line.verdicts.iter().find(|j| matches!(j.verdict, Verdict::Waiting | Verdict::Joined))
+            && let Some(spoke) = line.verdicts.iter().find(|judged| {
+                let own = judged.event.pos == line.pos && judged.playbook == news.playbook;
+                own && matches!(judged.verdict, Verdict::Waiting | Verdict::Joined)
+            })
             && let Some(conversation) = spoke.conversation
             && spoken.insert((customer, &news.topic, news.revision), conversation).is_some()
         {
