@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -23,6 +24,9 @@ const ANSWER: &str = "I looked at the order that you asked about and at all that
     so it should be at your door before the end of the day. The second one waits for a part that comes from abroad; \
     it is expected on Thursday, and I can have both sent to another address, or to a shop around the corner, \
     if nobody is at home when they come. Tell me which of these you would like, and I will see to it at once.";
+
+/// How long a frame may take before the journey fails.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is said to one conversation; it would be handed over after twenty.
 const TURNS: usize = 15;
@@ -69,7 +73,7 @@ async fn is_cut(world: &World, screen: &mut Screen, say: &Value, id: &str, entri
             return true;
         }
     }
-    while let Some(Ok(message)) = socket.next().await {
+    while let Some(Ok(message)) = timeout(PATIENCE, socket.next()).await.expect("an answer comes, or a cut") {
         if let Message::Text(text) = message {
             screen.take(&serde_json::from_str(&text).unwrap());
         }
