@@ -469,7 +469,7 @@ impl Stream {
                 self.text.push_str(&String::from_utf8_lossy(&chunk));
             }
         };
-        let limit = std::time::Duration::from_secs(10);
+        let limit = std::time::Duration::from_secs(40);
         assert!(tokio::time::timeout(limit, reading).await.is_ok(), "no {wanted:?} in {}", self.text);
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::dashboard::{Office, decide_claim, entry, judged, words};
 
 async fn next_live(hints: &mut Hints) -> Live {
-    let waiting = tokio::time::timeout(Duration::from_secs(10), hints.recv());
+    let waiting = tokio::time::timeout(Duration::from_secs(40), hints.recv());
     match waiting.await.expect("no hint came").expect("the bus ended") {
         Hint::Payload(payload) => serde_json::from_slice(&payload).unwrap(),
         Hint::Missed => panic!("a hint was missed"),

@@ -33,7 +33,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use owner::Owner;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(40);
 const KEY: &str = "the key that signs tokens in tests";
 const ORIGIN: &str = "https://shop.example";
 

@@ -96,7 +96,7 @@ impl Owner {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait).await.expect("decided in time")
+        tokio::time::timeout(Duration::from_secs(40), wait).await.expect("decided in time")
     }
 
     /// The customer's side of a log: number, id and text of each visible entry.

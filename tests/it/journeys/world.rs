@@ -401,14 +401,14 @@ pub fn token(customer: &str) -> String {
     .unwrap()
 }
 
-/// Asks again until it holds; fails after ten seconds.
+/// Asks again until it holds; fails after forty seconds.
 pub async fn until<F>(what: &str, mut holds: impl FnMut() -> F)
 where
     F: Future<Output = bool>,
 {
     let begun = Instant::now();
     while !holds().await {
-        assert!(begun.elapsed() < Duration::from_secs(10), "never came true: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(40), "never came true: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -195,7 +195,7 @@ async fn a_catalog_that_could_not_be_read_is_read_again(place: Place) {
     in_force.send_replace(newest.clone());
     office.store.have_failed("catalog").await;
     // Nothing changes any more: only a try of its own brings the catalog.
-    let followed = tokio::time::timeout(Duration::from_secs(10), seen.wait_for(|held| held.in_force == newest)).await;
+    let followed = tokio::time::timeout(Duration::from_secs(40), seen.wait_for(|held| held.in_force == newest)).await;
     let held = followed.expect("it tries again by itself").unwrap().clone();
     assert!(held.by_hash.contains_key(&newest.hash), "and what is told is what was read");
     office.stop.cancel();
