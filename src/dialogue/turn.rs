@@ -9,8 +9,8 @@ use super::handoff;
 use super::room;
 use super::script::SCRIPT;
 use super::words::own_words;
-use crate::model::catalog::FALLBACK;
-use crate::model::conversation::{Holder, Phase, Turn};
+use crate::model::catalog::{FALLBACK, Playbook};
+use crate::model::conversation::{Conversation, Holder, Phase, Turn};
 use crate::model::customer::Timer;
 use crate::model::decision::{Effect, Ignored, generate_key};
 use crate::model::entry::{By, Kind, OutcomeKind, StepCall};
@@ -59,9 +59,9 @@ pub fn start_or_follow(draft: &mut Draft<'_>, id: ConversationId) {
 /// An event joined that the assistant is to be told of at once: a turn begins, and may end without a word. A turn under
 /// way whose answer cannot know of the event is followed by one.
 pub fn hear(draft: &mut Draft<'_>, id: ConversationId) {
-    let under_way = draft.conversation(id).and_then(|conversation| conversation.turn.as_ref());
-    match under_way.map(|turn| turn.generating) {
-        None if limit_reached(draft, id).is_none() => {
+    let (Some((_, playbook)), Some(conversation)) = (draft.playbook(id), draft.conversation(id)) else { return };
+    match conversation.turn.as_ref().map(|turn| turn.generating) {
+        None if limit_reached(conversation, &playbook).is_none() => {
             start(draft, id);
             if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
                 turn.unasked = true;
@@ -93,12 +93,13 @@ pub fn start_with_call(draft: &mut Draft<'_>, id: ConversationId, call: CallId) 
 
 /// Counts a turn and has it begin, unless the assistant does not hold or a limit is reached; then a person is asked for.
 fn begin(draft: &mut Draft<'_>, id: ConversationId) -> bool {
-    let Some(conversation) = draft.conversation(id) else { return false };
+    let (Some((_, playbook)), Some(conversation)) = (draft.playbook(id), draft.conversation(id)) else { return false };
     if conversation.holder != Holder::Assistant || !matches!(conversation.phase, Phase::Open) {
         return false;
     }
+    let limit = limit_reached(conversation, &playbook);
     cancel(draft, id);
-    if let Some(limit) = limit_reached(draft, id) {
+    if let Some(limit) = limit {
         handoff::ask(draft, id, limit, "");
         return false;
     }
@@ -111,9 +112,8 @@ fn begin(draft: &mut Draft<'_>, id: ConversationId) -> bool {
 }
 
 /// Which limit of the playbook's conversations is reached.
-fn limit_reached(draft: &Draft<'_>, id: ConversationId) -> Option<&'static str> {
-    let (_, playbook) = draft.playbook(id)?;
-    let counters = draft.conversation(id)?.counters;
+fn limit_reached(conversation: &Conversation, playbook: &Playbook) -> Option<&'static str> {
+    let counters = conversation.counters;
     let reached = [
         (counters.turns >= playbook.talk.max_turns, "the limit of turns was reached"),
         (counters.tokens >= playbook.talk.max_tokens, "the limit of tokens was reached"),

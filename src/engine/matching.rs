@@ -151,10 +151,13 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
         }
         Judgement::Join(conversation) => {
             let joining = playbook.restraint.joining;
+            let mut joined = false;
             for kept in &matched.events {
-                join(draft, conversation, &kept.event, kept.id, joining);
+                joined |= join(draft, conversation, &kept.event, kept.id, joining);
             }
-            hear(draft, conversation, joining);
+            if joined {
+                hear(draft, conversation, joining);
+            }
             for id in ids {
                 verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
@@ -252,8 +255,9 @@ fn take_back(draft: &mut Draft<'_>, ended: Ended, event: &Event, id: EventId) {
     }
     for conversation in ended.conversations {
         let joining = draft.playbook(conversation).map(|(_, playbook)| playbook.restraint.joining).unwrap_or_default();
-        join(draft, conversation, event, id, joining);
-        hear(draft, conversation, joining);
+        if join(draft, conversation, event, id, joining) {
+            hear(draft, conversation, joining);
+        }
         let unseen =
             draft.conversation(conversation).is_some_and(|c| matches!(c.phase, Phase::Waiting | Phase::Preparing(_)));
         if unseen {
@@ -294,14 +298,15 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, choice: &str) {
 }
 
 /// A further match of an open key: the event is added, and the next turn sees it unless it is kept from the assistant. A
-/// full log takes no more of them.
-pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, joining: Joining) {
+/// full log takes no more of them: false.
+pub fn join(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id: EventId, joining: Joining) -> bool {
     let full = draft.conversation(conversation).is_none_or(|c| c.n + 200 >= MAX_ENTRIES);
     if !full {
         let silent = joining == Joining::Silently;
         let kind = Kind::Event { event: id, envelope: Box::new(event.clone()), silent };
         draft.entry(conversation, By::System, kind);
     }
+    !full
 }
 
 /// The assistant is told of what joined, where the playbook says that it is told at once.

@@ -339,7 +339,7 @@ impl Owner {
         }
         let line = JournalLine {
             pos: input.pos,
-            after: self.goes_on_after(gathered),
+            after: None,
             revision: self.catalogs.in_force.revision,
             actor,
             entries: decision.entries,
@@ -353,7 +353,7 @@ impl Owner {
             erased,
             dead: false,
         };
-        gathered.batch.journal.push(encoded(&line));
+        self.push_line(gathered, line);
     }
 
     /// Puts an input that cannot be processed aside, with its reason; the partition goes on.
@@ -372,18 +372,15 @@ impl Owner {
         let payload = encoded(&letter);
         let concerned = letter.actor.unwrap_or_else(ActorId::of_partition);
         gathered.batch.dead.push(NewDead { pos: stored.pos, actor: concerned, payload });
-        let line = JournalLine {
-            after: self.goes_on_after(gathered),
-            dead: true,
-            ..JournalLine::blank(stored.pos, self.catalogs.in_force.revision, actor)
-        };
-        gathered.batch.journal.push(encoded(&line));
+        let line = JournalLine { dead: true, ..JournalLine::blank(stored.pos, self.catalogs.in_force.revision, actor) };
+        self.push_line(gathered, line);
     }
 
-    /// What the next line says of the owners before: only this one's first says something, and only where there were any.
-    fn goes_on_after(&self, gathered: &Gathered) -> Option<Pos> {
+    /// Adds a line to the journal. This owner's first says after which input of others it goes on, where there were any.
+    fn push_line(&self, gathered: &mut Gathered, line: JournalLine) {
         let first = self.journal_n == 1 && gathered.batch.journal.is_empty();
-        (first && self.at > Pos::START).then_some(self.at)
+        let after = (first && self.at > Pos::START).then_some(self.at);
+        gathered.batch.journal.push(encoded(&JournalLine { after, ..line }));
     }
 
     /// Reads the states of actors that are not in memory, in one go; answers those that cannot be read, and why.
@@ -467,11 +464,7 @@ impl Owner {
             self.withdraw = !in_force.paused.is_empty();
             gathered.in_force = Some(in_force.clone());
         }
-        let line = JournalLine {
-            after: self.goes_on_after(gathered),
-            ..JournalLine::blank(input.pos, self.catalogs.in_force.revision, None)
-        };
-        gathered.batch.journal.push(encoded(&line));
+        self.push_line(gathered, JournalLine::blank(input.pos, self.catalogs.in_force.revision, None));
         Ok(())
     }
 

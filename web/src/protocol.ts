@@ -10,7 +10,6 @@ export interface Cursor {
   id: string;
 }
 
-
 export interface Choice {
   label: string;
   value: unknown;

@@ -91,15 +91,8 @@ pub fn decide(mut state: State, actor: &ActorId, input: &Input, catalogs: &Catal
         let (_, many) = topic_of(playbook)?;
         Some(Known { catalog, many })
     });
-    let mut deciding = Deciding {
-        catalogs,
-        actor,
-        known,
-        topic,
-        pos: input.pos,
-        now: input.time(),
-        out: Decision { change: Change::Put, ..Decision::default() },
-    };
+    let mut deciding =
+        Deciding { catalogs, actor, known, topic, pos: input.pos, now: input.time(), out: Decision::default() };
     deciding.input(&input.body);
     let Deciding { topic, mut out, .. } = deciding;
     if out.change != Change::Forget {
