@@ -1,6 +1,7 @@
 //! `when_open` and `joining`: what a playbook does where a conversation is there already, and when the assistant is told.
 
 use beckon::model::conversation::{Holder, Phase};
+use beckon::model::customer::MAX_ENTRIES;
 use beckon::model::decision::Effect;
 use beckon::model::entry::Kind;
 use beckon::model::input::{Body, Generation, Operator};
@@ -125,6 +126,17 @@ fn an_event_that_joins_is_told_at_once_or_in_the_next_turn_or_never() {
             .collect();
         assert_eq!(silent, [kept], "{word}");
     }
+}
+
+#[test]
+fn of_what_a_full_log_no_longer_takes_nobody_is_told() {
+    let mut play = Play::new(&[&playbook("p", "event: x", "joining: now")]);
+    play.event(0, "x", json!({}));
+    play.seen(1);
+    let conversation = play.conversation();
+    play.state.conversations.get_mut(&conversation).unwrap().n = MAX_ENTRIES - 200;
+    assert_eq!(play.told(2, "x", json!({})), "p joined");
+    assert!(!asked(&play), "a turn about nothing would answer the last words again");
 }
 
 #[test]
