@@ -183,6 +183,11 @@ pub fn told(took: Millis) {
     histogram!("beckon_topic_page_seconds").record(took.0 as f64 / 1_000.0);
 }
 
+/// Lines of the archive that were old enough to go.
+pub fn pruned(lines: u64) {
+    counter!("beckon_record_pruned_lines_total").increment(lines);
+}
+
 /// Customers whom topics told.
 pub fn customers_told(count: usize) {
     counter!("beckon_topic_customers_total").increment(count as u64);

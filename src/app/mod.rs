@@ -3,6 +3,7 @@
 mod archive;
 mod playbooks;
 mod projection;
+mod retention;
 mod serving;
 mod setup;
 pub mod workspace;
@@ -57,6 +58,8 @@ pub struct Setup {
     pub store: store::Settings,
     /// The record's URL.
     pub record: String,
+    /// How long the record keeps what is over; none: for ever.
+    pub keep: Option<Millis>,
     /// Playbooks, prompts, adapters, sources.
     pub workspace: Workspace,
     /// Models, in order of preference.
@@ -165,6 +168,9 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         )),
         tokio::spawn(workspace::follow(shelf.clone(), in_force.subscribe(), catalogs.clone(), last.clone())),
     ];
+    if let Some(keep) = setup.keep {
+        lasting.push(tokio::spawn(retention::run(record.clone(), Arc::clone(&clock), keep, last.clone())));
+    }
     if let Workspace::Folder(_) = &setup.workspace {
         let watching = workspace::watch(Arc::clone(&store), setup.workspace.clone(), adapters, seen, last.clone());
         lasting.push(tokio::spawn(watching));

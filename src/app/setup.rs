@@ -18,7 +18,8 @@ impl Setup {
         Setup {
             data: folder.join(&config.engine.data),
             store: config.store,
-            record: config.record.reveal().to_owned(),
+            record: config.record.url.reveal().to_owned(),
+            keep: config.record.keep,
             workspace,
             models: config.models,
             adapters: config.adapters,

@@ -84,7 +84,7 @@ impl Overrides {
     /// # Errors
     /// Where the variable or file is missing.
     pub fn record_url(config: &Config) -> anyhow::Result<String> {
-        let url = Secret::resolve(config.record.reveal(), &|name| std::env::var(name).ok());
+        let url = Secret::resolve(config.record.url.reveal(), &|name| std::env::var(name).ok());
         Ok(url.map_err(anyhow::Error::msg)?.reveal().to_owned())
     }
 

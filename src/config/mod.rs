@@ -122,7 +122,7 @@ fn read_all(input: &Input, secrets: Secrets) -> Read {
     let log = sections::log(&mut reading, &root);
     if let (Some(store), Some(record), Some(engine)) = (&store, &record, &engine)
         && sections::is_shared(store)
-        && record.reveal().starts_with("sqlite:")
+        && record.url.reveal().starts_with("sqlite:")
         && !engine.single
     {
         let help = "set `record.url` to a postgres:// address, or say `--single` where there is only one node";

@@ -10,6 +10,7 @@ use crate::http::keys::Right;
 use crate::model::time::Millis;
 
 use super::read::size_text;
+use super::sections::FOR_EVER;
 use super::settings::Config;
 
 /// What stands for a secret.
@@ -141,7 +142,8 @@ fn store(config: &Config) -> Value {
 
 fn record(config: &Config) -> Value {
     let mut section = Section::default();
-    section.text("url", mask_url(config.record.reveal()));
+    section.text("url", mask_url(config.record.url.reveal()));
+    section.text("keep", config.record.keep.map_or(FOR_EVER.to_owned(), |keep| keep.to_string()));
     section.done()
 }
 

@@ -17,7 +17,7 @@ use crate::{adapter, llm, store};
 
 use super::layers::{Item, Tree};
 use super::read::{Reading, SECRET, Secrets, Section};
-use super::settings::{Engine, Http, Log, LogFormat};
+use super::settings::{Engine, Http, Kept, Log, LogFormat};
 
 /// Sections.
 pub const ROOT: &[&str] =
@@ -58,7 +58,7 @@ pub const STORE: &[&str] = &[
     "dead_a_customer",
 ];
 /// Keys of `[record]`.
-pub const RECORD: &[&str] = &["url"];
+pub const RECORD: &[&str] = &["url", "keep"];
 /// Keys of `[[model]]`.
 pub const MODEL: &[&str] = &["name", "url", "model", "api_key", "first_token", "concurrency", "max_tokens"];
 /// Keys of `[adapter.NAME]`.
@@ -71,6 +71,12 @@ pub const DASHBOARD: &[&str] = &["proxy", "session", "live_pages"];
 pub const ENGINE: &[&str] = &["node", "data", "single", "lease", "batch", "states", "runners"];
 /// Keys of `[log]`.
 pub const LOG: &[&str] = &["level", "format"];
+
+/// What `[record] keep` says where nothing is let go.
+pub const FOR_EVER: &str = "forever";
+
+/// The least that is kept: what is under way may still ask for what was said.
+const LEAST_KEEP: Millis = Millis::hours(24);
 
 /// The least bytes of a key that signs customers' tokens.
 const IDENTITY_KEY: usize = 32;
@@ -254,9 +260,14 @@ pub fn is_shared(store: &store::Settings) -> bool {
 }
 
 /// `[record]`.
-pub fn record(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Secret> {
+pub fn record(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Kept> {
     let section = reading.section(root, "record", RECORD)?;
-    Some(address(reading, &section, &["sqlite:", "postgres://", "postgresql://"]))
+    let url = address(reading, &section, &["sqlite:", "postgres://", "postgresql://"]);
+    let keep = match reading.text(&section, "keep").as_deref() {
+        None | Some(FOR_EVER) => None,
+        Some(_) => reading.span(&section, "keep", LEAST_KEEP, Millis::hours(24 * 36_500)),
+    };
+    Some(Kept { url, keep })
 }
 
 /// An address that begins with one of these.

@@ -19,8 +19,8 @@ pub struct Config {
     pub chat: chat::Settings,
     /// Live state.
     pub store: store::Settings,
-    /// What is kept: the database's address, which may hold a password.
-    pub record: Secret,
+    /// What is kept.
+    pub record: Kept,
     /// Models, in order of preference.
     pub models: Vec<llm::Settings>,
     /// APIs by the adapter's name.
@@ -46,6 +46,15 @@ pub struct Http {
     pub limits: limits::Limits,
     /// The most connections at once.
     pub max_connections: usize,
+}
+
+/// The `[record]` section.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The database's address, which may hold a password.
+    pub url: Secret,
+    /// How long what is over is kept; none: for ever.
+    pub keep: Option<Millis>,
 }
 
 /// The `[engine]` section.

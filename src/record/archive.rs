@@ -313,7 +313,7 @@ fn goes_on(at: &ArchiveState, lines: &[Line]) -> bool {
 
 /// One projector at a time: whoever comes second waits for these rows. Answers them; in the order of partitions, so that
 /// two never wait for each other.
-async fn lock(
+pub(super) async fn lock(
     connection: &mut AnyConnection,
     partitions: &[Partition],
 ) -> Result<BTreeMap<Partition, ArchiveState>, sqlx::Error> {

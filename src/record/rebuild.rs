@@ -92,6 +92,9 @@ impl Record {
             let partition = Partition(u16::try_from(part).map_err(|e| self.corrupt(e))?);
             done += self.replay(connection, partition, None, &mut |n| progress(done + n, number(all))).await?;
         }
+        // Of an event that was let go, a line that is still kept may tell what became of it later.
+        let orphans = "delete from verdict where not exists (select 1 from event where event.id = verdict.event)";
+        sqlx::query(orphans).execute(&mut *connection).await.map_err(|e| self.failed(e))?;
         transaction.commit().await.map_err(|e| self.failed(e))?;
         Ok(done)
     }

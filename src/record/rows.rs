@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 /// Rows of one statement, most first. Few sizes, so that each is prepared once and kept.
@@ -59,6 +59,47 @@ pub(super) async fn insert(
         query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Rows of a statement that ends before its `in (…)`, for each of these texts.
+pub(super) async fn fetch_among(
+    connection: &mut AnyConnection,
+    sql: &str,
+    texts: impl IntoIterator<Item = String>,
+) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let mut found = Vec::new();
+    let mut texts = texts.into_iter().collect::<Vec<String>>().into_iter();
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= texts.len()) {
+        let mut query = sqlx::query::<Any>(AssertSqlSafe(among(sql, size)));
+        for text in texts.by_ref().take(size) {
+            query = query.bind(text);
+        }
+        found.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(found)
+}
+
+/// Runs a statement that ends before its `in (…)`, for each of these texts.
+pub(super) async fn execute_among(
+    connection: &mut AnyConnection,
+    sql: &str,
+    texts: impl IntoIterator<Item = String>,
+) -> Result<(), sqlx::Error> {
+    let mut texts = texts.into_iter().collect::<Vec<String>>().into_iter();
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= texts.len()) {
+        let mut query = sqlx::query::<Any>(AssertSqlSafe(among(sql, size)));
+        for text in texts.by_ref().take(size) {
+            query = query.bind(text);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// `sql` with so many parameters to be among.
+fn among(sql: &str, size: usize) -> String {
+    let parameters: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
+    format!("{sql} in ({})", parameters.join(", "))
 }
 
 /// Binds a value to the next parameter.

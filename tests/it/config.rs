@@ -84,7 +84,7 @@ fn defaults_alone_are_a_configuration() {
         ("embedded:", "bk", 64)
     );
     assert_eq!(config.store.bounds.dedupe, Millis::hours(24));
-    assert_eq!(config.record.reveal(), "sqlite:");
+    assert_eq!((config.record.url.reveal(), config.record.keep), ("sqlite:", None));
     assert!(config.notify.is_none());
     assert!(config.chat.identity.anonymous && !config.engine.single);
 }
@@ -221,6 +221,19 @@ format = "jsno"
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
     }
+}
+
+#[test]
+fn what_is_kept_is_kept_for_ever_or_for_a_day_at_least() {
+    for (said, keep) in [("forever", None), ("1d", Some(Millis::hours(24))), ("400d", Some(Millis::hours(24 * 400)))] {
+        assert_eq!(good(&format!("[record]\nkeep = \"{said}\"\n"), &[]).record.keep, keep, "{said}");
+    }
+    for wrong in ["\"23h\"", "\"always\"", "30"] {
+        let text = told(&format!("[record]\nkeep = {wrong}\n"), &[]);
+        assert!(text.contains("beckon.toml:2:8") && text.contains("expected for `record.keep`"), "{wrong}: {text}");
+    }
+    let printed = print(&good("[record]\nkeep = \"400d\"\n", &[]));
+    assert!(printed.contains("keep = \"400d\""), "{printed}");
 }
 
 #[test]

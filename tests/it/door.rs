@@ -349,6 +349,7 @@ impl Whole {
                 bounds: door.bounds,
             },
             record: "sqlite:".to_owned(),
+            keep: None,
             workspace: beckon::app::Workspace::Files(files),
             models: Vec::new(),
             adapters: BTreeMap::new(),

@@ -36,6 +36,7 @@ mod notify;
 mod proof;
 mod record;
 mod rest;
+mod retention;
 mod segment;
 mod shape;
 mod simulation;

@@ -17,7 +17,8 @@ use super::given::folder;
 use super::serve::Overrides;
 use crate::app::workspace::listed;
 use crate::catalog;
-use crate::config::Secrets;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Secrets};
 use crate::model::catalog::Catalog;
 use crate::model::decision::Judged;
 use crate::model::ids::EventId;
@@ -112,6 +113,12 @@ pub async fn run(replay: &Replay) -> anyhow::Result<bool> {
         from: replay.from.unwrap_or_default(),
         to: replay.to.or(end.map(|end| end.plus(Millis(1)))).unwrap_or_default(),
     };
+    if let Some(kept) =
+        kept_from(&config, SystemClock.now()).filter(|kept| window.from < *kept && replay.from.is_some())
+    {
+        let keep = config.record.keep.unwrap_or_default();
+        eprintln!("`record.keep` is {keep}: of what came before {kept}, only what is not over is left");
+    }
     let begun = Instant::now();
     let outcome = outcome(replay, &record, window).await?;
     let took = begun.elapsed();
@@ -130,6 +137,11 @@ pub async fn run(replay: &Replay) -> anyhow::Result<bool> {
         }
     }
     Ok(good)
+}
+
+/// From when on all is kept; none where all is.
+fn kept_from(config: &Config, now: Ms) -> Option<Ms> {
+    config.record.keep.map(|keep| Ms(now.0.saturating_sub(keep.0)))
 }
 
 async fn outcome(replay: &Replay, record: &Record, window: Window) -> anyhow::Result<Outcome> {

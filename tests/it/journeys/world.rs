@@ -234,6 +234,7 @@ impl World {
             data: self.data.path().to_owned(),
             store: self.place.settings(),
             record: "sqlite:".to_owned(),
+            keep: None,
             workspace: Workspace::Folder(self.workspace.clone()),
             models: [("stub", self.model_at), ("second", self.second_at)]
                 .into_iter()

@@ -172,6 +172,14 @@ async fn a_change_is_told_before_it_is_live_and_twice_the_same() {
     }
     assert_eq!(replay(&site, site.workspace.path(), &[]).stdout, alone.stdout, "two runs are byte-identical");
 
+    // What was let go is missed by nobody unless somebody asks for it.
+    let keeps = changed(&site, "open:", "open:");
+    let file = std::fs::read_to_string(keeps.path().join("beckon.toml")).unwrap();
+    std::fs::write(keeps.path().join("beckon.toml"), format!("{file}\n[record]\nkeep = \"30d\"\n")).unwrap();
+    let told = |more: &[&str]| String::from_utf8(replay(&site, keeps.path(), more).stderr).unwrap();
+    assert!(told(&["--from", "2020-01-01"]).contains("`record.keep` is 30d: of what came before "));
+    assert!(!told(&[]).contains("record.keep"));
+
     // Dearer orders only: four are gone, and why is told. Nobody was there to see the others.
     let dearer = changed(&site, "total > 20.0", "total > 50.0");
     let gone = replay(&site, dearer.path(), &["--against", &old]);

@@ -5,7 +5,7 @@
 //! seed the last 400 steps are printed, or `BECKON_STEPS` of them, cut unless `BECKON_LONG` is set.
 
 mod cases;
-mod chance;
+pub mod chance;
 mod desk;
 mod logs;
 mod memory;
