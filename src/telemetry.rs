@@ -14,6 +14,7 @@ pub fn begin() {
     for name in ["beckon_inputs_decided_total", "beckon_inputs_ignored_total", "beckon_effects_total"] {
         counter!(name).increment(0);
     }
+    counter!("beckon_record_pruned_lines_total").increment(0);
     gauge!("beckon_sockets_open").set(0.0);
 }
 
