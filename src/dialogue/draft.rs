@@ -310,6 +310,10 @@ impl<'a> Draft<'a> {
             created_at: conversation.created,
             opened_at: conversation.opened_at,
             queued_at: conversation.queued_at,
+            answer_by: match (&conversation.holder, conversation.queued_at, &playbook) {
+                (Holder::Queue, Some(since), Some(playbook)) => Some(since.plus(playbook.handoff.within)),
+                _ => None,
+            },
             unattended: conversation.unattended,
             unknown_call: conversation
                 .calls

@@ -348,6 +348,9 @@ pub struct Summary {
     pub opened_at: Option<Ms>,
     /// When it entered the queue; set while it waits for a person, and where nobody came.
     pub queued_at: Option<Ms>,
+    /// While it waits for a person: until when one is expected; then the customer hears that nobody is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_by: Option<Ms>,
     /// Nobody came: it stays listed for operators.
     pub unattended: bool,
     /// A write of it waits to be settled by a person.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use beckon::clock::{Clock, SystemClock};
 use beckon::http::dashboard::Front;
 use beckon::model::conversation::Outcome;
 use beckon::model::decision::{GoalReached, JournalLine, SummaryState};
@@ -10,6 +11,7 @@ use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, ConversationId, EventId, Pos};
 use beckon::model::input::Body;
 use beckon::model::live::{Attention, Live};
+use beckon::model::time::{Millis, Ms};
 use beckon::store::{Channel, Hint, Hints};
 use serde_json::json;
 
@@ -71,6 +73,54 @@ async fn colleagues_see_who_looks_and_who_writes_and_customers_only_who_answers(
 }
 
 #[tokio::test]
+async fn a_conversation_is_taken_along_as_a_file_and_it_is_written_down_who_did() {
+    let office = Office::open(Front::Nothing).await;
+    let id = office.a_conversation().await;
+    let nobody = office.browser().get(&format!("/operator/conversations/{id}/transcript.txt")).await;
+    assert_eq!(nobody.status, 303);
+    let browser = office.signed_in("rui@shop.example").await;
+    let text = browser.get(&format!("/operator/conversations/{id}/transcript.txt")).await;
+    assert_eq!((text.status, text.header("content-type")), (200, "text/plain; charset=utf-8"));
+    let named = format!("attachment; filename=\"conversation-{id}.txt\"");
+    assert_eq!((text.header("content-disposition"), text.header("x-content-type-options")), (&*named, "nosniff"));
+    for part in
+        ["with Ana Duarte", "Assistant\nYour card was declined", "Ana Duarte\nYes please", "A person was asked for."]
+    {
+        assert!(text.body.contains(part), "{part} in {}", text.body);
+    }
+    assert!(!text.body.contains("asked for a human"), "the customer did not see why: {}", text.body);
+
+    let whole = browser.get(&format!("/operator/conversations/{id}/transcript.json")).await;
+    assert!(whole.header("content-disposition").contains(".json"));
+    let whole: serde_json::Value = serde_json::from_str(&whole.body).unwrap();
+    assert_eq!(whole["entries"].as_array().map(Vec::len), Some(7));
+    assert_eq!(
+        (&whole["entries"][5]["reason"], &whole["traits"]["plan"]),
+        (&json!("asked for a human"), &json!("pro"))
+    );
+    let audited = office.audited().await;
+    assert_eq!(audited.iter().filter(|act| **act == "transcript").count(), 2, "{audited:?}");
+    assert_eq!(browser.get("/operator/conversations/17-1-0-0/transcript.json").await.status, 404);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_person_is_listed_with_the_time_that_is_left() {
+    let office = Office::open(Front::Nothing).await;
+    let id = office.a_conversation().await;
+    let now = SystemClock.now();
+    let browser = office.signed_in("rui@shop.example").await;
+    for (by, words) in [(now.plus(Millis::minutes(90)), "1 h left"), (Ms(now.0 - 61_000), "1 m late")] {
+        let mut row = office.summary(id, HolderKind::Queue, 7);
+        (row.answer_by, row.unknown_call) = (Some(by), false);
+        office.happens(Body::Tick, |pos| JournalLine { conversations: vec![row], ..office.line(pos) }).await;
+        office.project().await;
+        let page = browser.get(&format!("/operator/conversations/{id}")).await.body;
+        assert!(page.contains(&format!("waits for a person \u{b7} {words}")), "{words} in {page}");
+        assert!(page.contains("Somebody should answer by <time"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn saved_replies_are_for_the_whole_team_and_survive_a_rebuild() {
     let office = Office::open(Front::Nothing).await;
     let rui = office.signed_in("rui@shop.example").await;
@@ -121,6 +171,8 @@ async fn the_secret_of_an_anonymous_customer_is_on_no_page() {
         "/operator/events".to_owned(),
         format!("/operator/events/{event}"),
         format!("/operator/conversations/{id}"),
+        format!("/operator/conversations/{id}/transcript.txt"),
+        format!("/operator/conversations/{id}/transcript.json"),
         "/operator/?view=all".to_owned(),
         "/operator/flow".to_owned(),
         "/operator/palette?q=ana".to_owned(),

@@ -165,6 +165,8 @@ impl Dashboard {
         snoozed: Option<&Snoozed>,
     ) -> Value {
         let mine = is_mine(operator, summary, standing);
+        // The record may lag behind the log.
+        let waits = standing.closed.is_none() && standing.holder == HolderKind::Queue;
         let (mark, title, text) = match (standing.closed, standing.holder) {
             (Some(outcome), _) => ("sys", "Closed.".to_owned(), spine::outcome_words(outcome).to_owned()),
             (None, HolderKind::Operator) if mine => {
@@ -185,6 +187,7 @@ impl Dashboard {
         };
         json!({
             "id": summary.id.to_string(), "mark": mark, "title": title, "text": text,
+            "answer_by": summary.answer_by.filter(|_| waits).map(words::stamp).unwrap_or_default(),
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
             // Whoever holds it ends it; a colleague takes it over first.
             "may_close": mine || standing.holder != HolderKind::Operator, "view": which.name(),

@@ -138,7 +138,7 @@ impl Dashboard {
         now: Ms,
     ) -> Value {
         let summary = &listed.summary;
-        let (glyph, mark, why) = why(summary, operator);
+        let (glyph, mark, why) = why(summary, operator, now);
         let since = listed.needs_since.unwrap_or(summary.updated_at);
         let last = listed.last.as_ref().map(|last| last.text.clone());
         json!({
@@ -156,7 +156,7 @@ impl Dashboard {
 }
 
 /// Why a row is where it is: a shape, its colour, words.
-fn why(summary: &Summary, operator: &SignedIn) -> (&'static str, &'static str, String) {
+fn why(summary: &Summary, operator: &SignedIn, now: Ms) -> (&'static str, &'static str, String) {
     let holder = summary.operator.as_ref();
     if summary.unknown_call {
         return ("\u{25b2}", "bad", "nobody knows whether a call was done".to_owned());
@@ -175,7 +175,9 @@ fn why(summary: &Summary, operator: &SignedIn) -> (&'static str, &'static str, S
         }
         (_, HolderKind::Queue) => {
             let team = summary.team.as_deref().map(|team| format!(" \u{b7} {}", words::plain(team)));
-            ("\u{25a0}", "op", format!("waits for a person{}", team.unwrap_or_default()))
+            let left = summary.answer_by.map(|by| format!(" \u{b7} {}", words::left(by, now)));
+            let (team, left) = (team.unwrap_or_default(), left.unwrap_or_default());
+            ("\u{25a0}", "op", format!("waits for a person{team}{left}"))
         }
         (_, HolderKind::Assistant) if summary.unattended => {
             ("\u{25b2}", "bad", "a person was asked for, nobody came".to_owned())

@@ -26,6 +26,7 @@ mod sign_in;
 mod snooze;
 mod spine;
 mod thread;
+mod transcript;
 mod words;
 
 use std::sync::Arc;
@@ -208,6 +209,8 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/sign-out", post(sign_in::sign_out))
         .route("/operator/live", get(live::stream))
         .route("/operator/conversations/{id}", get(conversation::page))
+        .route("/operator/conversations/{id}/transcript.txt", get(transcript::text))
+        .route("/operator/conversations/{id}/transcript.json", get(transcript::whole))
         .route("/operator/conversations/{id}/claim", post(acts::claim))
         .route("/operator/conversations/{id}/release", post(acts::release))
         .route("/operator/conversations/{id}/say", post(acts::say))

@@ -41,6 +41,15 @@ pub(super) fn ago(since: Ms, now: Ms) -> String {
     length(now.since(since))
 }
 
+/// How much time is left until then: `4 m left`, `12 s late`.
+pub(super) fn left(until: Ms, now: Ms) -> String {
+    if now > until {
+        format!("{} late", length(now.since(until)))
+    } else {
+        format!("{} left", length(until.since(now)))
+    }
+}
+
 /// A length of time in one unit.
 pub(super) fn length(length: Millis) -> String {
     match length.0 / 1_000 {

@@ -275,6 +275,7 @@ fn gone(customer: &ActorId, id: ConversationId, entries: u32) -> Summary {
         created_at: beckon::model::time::Ms(5),
         opened_at: None,
         queued_at: None,
+        answer_by: None,
         unattended: false,
         unknown_call: false,
         n: entries,

@@ -3,6 +3,7 @@
 use beckon::model::customer::RefusalCode;
 use beckon::model::decision::{Answer, generate_key};
 use beckon::model::input::{HandoffRequest, Settled};
+use beckon::model::time::Millis;
 
 use super::*;
 
@@ -59,6 +60,10 @@ fn a_turn_that_ends_without_words_of_its_own_takes_half_told_ones_off_the_screen
 fn an_empty_answer_is_none_and_the_customer_gets_words_and_a_person() {
     let empty = decide(played(&walk()[..4]).state, &input(p(5), generated(4, 1, Generation::default())), &catalogs());
     assert_eq!(entries(&empty), ["7:2 step", "8:3 message", "9:3 handoff", "10:4 holder"]);
+    let row = &empty.conversations[0];
+    assert_eq!(row.answer_by, row.queued_at.map(|since| since.plus(Millis::minutes(2))), "as the playbook promises");
+    let claimed = decide(empty.state, &input(p(6), claim(row.holder_n)), &catalogs());
+    assert_eq!(claimed.conversations[0].answer_by, None, "somebody came");
 }
 
 #[test]
