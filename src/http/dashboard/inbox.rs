@@ -177,7 +177,7 @@ fn why(summary: &Summary, operator: &SignedIn, now: Ms) -> (&'static str, &'stat
             let team = summary.team.as_deref().map(|team| format!(" \u{b7} {}", words::plain(team)));
             let left = summary.answer_by.map(|by| format!(" \u{b7} {}", words::left(by, now)));
             let (team, left) = (team.unwrap_or_default(), left.unwrap_or_default());
-            ("\u{25a0}", "op", format!("waits for a person{team}{left}"))
+            ("\u{25a0}", "op", format!("waits for a person{left}{team}"))
         }
         (_, HolderKind::Assistant) if summary.unattended => {
             ("\u{25b2}", "bad", "a person was asked for, nobody came".to_owned())
