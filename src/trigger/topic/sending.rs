@@ -251,7 +251,8 @@ impl Deciding<'_> {
     fn rest(&mut self, waiting: u64) {
         self.topic.next = self.now.plus(REST);
         let Some(selection) = &self.topic.selection else { return };
-        let reason = format!("it rests: {waiting} conversations wait for a person");
+        let who = if waiting == 1 { "conversation waits" } else { "conversations wait" };
+        let reason = format!("it rests: {waiting} {who} for a person");
         let (id, no) = (selection.telling.id, progress(selection, &reason));
         self.judge(id, no);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::journeys;
-use super::world::{World, until};
+use super::world::{ANA, World, until};
 
 journeys!(
     an_outage_reaches_those_it_lists_with_news_and_its_end,
@@ -11,6 +11,7 @@ journeys!(
     customers_are_selected_by_what_is_known_of_them,
     customers_whom_an_api_names_page_by_page_are_told_once_though_it_fails_in_between,
     a_paced_outage_goes_on_after_a_restart_and_pausing_stops_it,
+    an_outage_waits_for_operators_who_have_enough_to_do,
 );
 
 const OUTAGE: &str = r#"
@@ -150,4 +151,23 @@ async fn a_paced_outage_goes_on_after_a_restart_and_pausing_stops_it(world: Worl
     assert!((40..100).contains(&sent), "{stopped}");
     // Openings not seen yet are withdrawn by a pause, as ever: none of those who were told waits any more.
     world.until_told(&event, json!({ "expired": sent })).await;
+}
+
+async fn an_outage_waits_for_operators_who_have_enough_to_do(world: World) {
+    let text = to("{ list: event.data.customers }\n      queue: 0");
+    let mut world = world.with_files(&[("playbooks/outage.yaml", text.as_str())]).await;
+    let mut chat = world.chat("42").await;
+    let id = world.talk(&mut chat, "42", "7").await;
+    chat.say(&id, "I want a human").await;
+    chat.holder("queue").await;
+    world.until_conversation(&id, "the record knows that it waits", |c| c["holder"] == "queue").await;
+    let event = world.nobodys_event("incident.opened", json!({ "id": "i-1", "customers": ["ann", "bob"] })).await;
+    until("it rests", || async {
+        let told = world.get(&format!("/v1/events/{event}")).await;
+        told["decisions"][0]["reason"].as_str().is_some_and(|why| why.starts_with("it rests: 1 conversation waits"))
+    })
+    .await;
+    assert_eq!(world.conversations("ann").await, [] as [Value; 0]);
+    world.claim(ANA, &id).await;
+    world.until_told(&event, json!({ "waiting": 2 })).await;
 }
