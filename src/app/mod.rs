@@ -279,6 +279,7 @@ fn routes(
         clock: Arc::clone(clock),
         settings: setup.dashboard,
         nearest: playbooks::nearest(catalogs.subscribe()),
+        under_way: playbooks::under_way(catalogs.subscribe()),
         lag: {
             let (behind, clock) = (Arc::clone(behind), Arc::clone(clock));
             Arc::new(move || Some(behind.lag(clock.now())).filter(|lag| *lag >= WORTH_SAYING))

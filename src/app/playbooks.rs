@@ -8,14 +8,23 @@ use tokio::sync::watch;
 
 use super::workspace::{Workspace, compile};
 use crate::engine::pause::set_paused;
-use crate::http::dashboard::{Checked, Nearest, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks};
+use crate::http::dashboard::{Checked, Nearest, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks, UnderWay};
 use crate::http::outcomes;
 use crate::model::catalog::{Catalogs, Files};
 use crate::store::Store;
+use crate::trigger::pending::pending;
 
 /// Names the closest type of event that something listens to.
 pub fn nearest(catalogs: watch::Receiver<Catalogs>) -> Nearest {
     Arc::new(move |kind| outcomes::nearest(kind, &catalogs.borrow()))
+}
+
+/// What is under way for a customer, by the playbooks in force.
+pub fn under_way(catalogs: watch::Receiver<Catalogs>) -> UnderWay {
+    Arc::new(move |state, now| {
+        let catalogs = catalogs.borrow();
+        catalogs.current().map(|catalog| pending(catalog, state, now)).unwrap_or_default()
+    })
 }
 
 /// The playbooks in force, and pausing them.

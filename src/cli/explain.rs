@@ -6,13 +6,14 @@ use clap::Args;
 use serde_json::Value;
 
 use super::client::Client;
+use crate::model::ids::ActorId;
 
 /// Which event.
 // Its name would be the subcommand's own again.
 #[derive(Debug, Clone, Args)]
 #[group(skip)]
 pub struct Explain {
-    /// Beckon's id of the event, or the sender's
+    /// Beckon's id of the event, the sender's, or a customer (`user:42`): what is under way and what would make it fire
     pub id: String,
     /// The sender's source, where the sender's id alone is not enough
     #[arg(long)]
@@ -27,6 +28,12 @@ pub struct Explain {
 /// # Errors
 /// Where the server cannot be asked.
 pub async fn run(explain: &Explain, client: &Client) -> anyhow::Result<bool> {
+    // A sender may call an event what it likes; then its source tells it apart.
+    if explain.source.is_none()
+        && let Ok(customer) = ActorId::parse(&explain.id)
+    {
+        return under_way(explain, &customer, client).await;
+    }
     let events = find(explain, client).await?;
     if events.is_empty() {
         println!("there is no event `{}`", explain.id);
@@ -37,6 +44,30 @@ pub async fn run(explain: &Explain, client: &Client) -> anyhow::Result<bool> {
             println!("{}", serde_json::to_string_pretty(event)?);
         } else {
             println!("{}", story(event));
+        }
+    }
+    Ok(true)
+}
+
+/// What is under way for a customer.
+async fn under_way(explain: &Explain, customer: &ActorId, client: &Client) -> anyhow::Result<bool> {
+    let answer = client.get(&format!("/v1/customers/{}/pending", encode(customer.as_str()))).await?;
+    if explain.json {
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        return Ok(true);
+    }
+    let found = answer.get("pending").and_then(Value::as_array).cloned().unwrap_or_default();
+    if found.is_empty() {
+        println!("nothing is under way for {}", customer.masked());
+    }
+    for pending in &found {
+        let name = pending.get("playbook").and_then(Value::as_str).unwrap_or("all playbooks");
+        let key = Some(word(pending, "key")).filter(|key| !key.is_empty());
+        println!("{name}{}", key.map(|key| format!(" for {key}")).unwrap_or_default());
+        for line in ["condition", "stands", "next"].map(|field| word(pending, field)) {
+            if !line.is_empty() {
+                println!("  {line}");
+            }
         }
     }
     Ok(true)
@@ -62,20 +93,26 @@ async fn find(explain: &Explain, client: &Client) -> anyhow::Result<Vec<Value>> 
     Ok(found)
 }
 
+fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// A field as text; empty where it is not there.
+fn word(value: &Value, name: &str) -> String {
+    match value.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
 fn by_sender(explain: &Explain) -> String {
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let source = explain.source.as_deref().map(|source| format!("&source={}", encode(source)));
     format!("/v1/events?id={}{}", encode(&explain.id), source.unwrap_or_default())
 }
 
 /// An event's story in lines.
 fn story(event: &Value) -> String {
-    let word = |value: &Value, name: &str| match value.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        None | Some(Value::Null) => String::new(),
-        Some(other) => other.to_string(),
-    };
     let mut lines = vec![format!(
         "{} {} from {} about {}: {}",
         word(event, "event"),

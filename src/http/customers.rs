@@ -5,9 +5,9 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::acts::later;
 use super::conversations::show;
@@ -25,6 +25,7 @@ use crate::model::input::Body;
 use crate::model::live::Live;
 use crate::record::{ConversationFilter, Cursor, EventFilter, Page};
 use crate::store::{Channel, Hint};
+use crate::trigger::pending::{self, Pending};
 
 /// Conversations on a page, with all their entries.
 const CONVERSATIONS: u32 = 20;
@@ -146,6 +147,48 @@ async fn events(parts: &Parts, customer: &ActorId, cursor: Option<&Cursor>) -> R
         }
     }
     Ok(Page { items, cursor: page.cursor })
+}
+
+/// What is under way for a customer, and what would make it fire.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnderWay {
+    /// The customer.
+    #[schema(value_type = String)]
+    customer: ActorId,
+    /// When this was so.
+    #[schema(value_type = String, format = DateTime)]
+    now: String,
+    /// What waits for its time, by when it is due; what is counted; what holds openings back.
+    #[schema(value_type = Vec<Object>)]
+    pending: Vec<Pending>,
+}
+
+/// What is under way for a customer and what would make it fire: waits, counts, steps, limits, each with its numbers and in
+/// sentences, by the playbooks in force.
+#[utoipa::path(
+    get, path = "/v1/customers/{customer}/pending", tag = "customers",
+    params(("customer" = String, Path, description = "`user:<id>` or `anon:<id>`")),
+    responses(
+        (status = 200, description = "What is under way; nothing where nothing is", body = UnderWay),
+        (status = 401, description = "No valid API key", body = Problem),
+        (status = 403, description = "The key may not read customers", body = Problem),
+        (status = 404, description = "It is no customer", body = Problem),
+        (status = 503, description = "The store is away", body = Problem),
+    ),
+    security(("key" = []))
+)]
+pub async fn pending(
+    Shared(parts): Shared<Parts>,
+    headers: HeaderMap,
+    customer: Result<Path<String>, PathRejection>,
+) -> Result<Json<UnderWay>, ApiError> {
+    parts.keys.authenticate_secret(&headers, Right::Conversations)?;
+    let customer = customer_of(customer)?;
+    let state = reading::state(&parts, &customer).await?;
+    let catalogs = (parts.catalogs)();
+    let now = parts.clock.now();
+    let found = state.zip(catalogs.current()).map(|(state, catalog)| pending::pending(catalog, &state, now));
+    Ok(Json(UnderWay { customer, now: now.to_string(), pending: found.unwrap_or_default() }))
 }
 
 /// An event with what became of it, and all that was sent with it.

@@ -89,6 +89,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/conversations/{id}/calls/{call_id}/settle", post(acts::settle))
         .route("/v1/conversations/{id}/close", post(acts::close))
         .route("/v1/customers/{customer}", get(customers::get).delete(customers::erase))
+        .route("/v1/customers/{customer}/pending", get(customers::pending))
         .route("/v1/playbooks", get(playbooks::list))
         .route("/v1/playbooks/{name}/pause", post(playbooks::pause))
         .route("/v1/playbooks/{name}/resume", post(playbooks::resume))

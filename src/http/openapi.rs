@@ -22,7 +22,7 @@ use super::{acts, conversations, customers, dead_letters, events, hooks, operati
         segment::batch, segment::t, segment::i, segment::p, segment::g, segment::b, segment::settings,
         conversations::list, conversations::open, conversations::get,
         acts::claim, acts::release, acts::message, acts::settle, acts::close,
-        customers::get, customers::erase, playbooks::list, playbooks::pause, playbooks::resume,
+        customers::get, customers::pending, customers::erase, playbooks::list, playbooks::pause, playbooks::resume,
         dead_letters::list, dead_letters::get, dead_letters::resend, dead_letters::forget,
         operation::healthz, operation::readyz, operation::metrics, get,
     ),

@@ -120,6 +120,12 @@ impl Memories {
         self.0.get(condition)?.get(key).map(|remembered| &remembered.memory)
     }
 
+    /// What a condition remembers, by key.
+    pub fn of(&self, condition: &str) -> impl Iterator<Item = (&str, &Memory)> {
+        let keys = self.0.get(condition).into_iter().flatten();
+        keys.map(|(key, remembered)| (key.as_str(), &remembered.memory))
+    }
+
     /// All events that are kept whole.
     pub fn kept(&self) -> impl Iterator<Item = &Kept> {
         self.0.values().flat_map(BTreeMap::values).flat_map(|held| held.memory.kept())

@@ -246,13 +246,13 @@ pub(super) fn short_of(measure: &Measure, seen: &Seen) -> No {
 }
 
 /// Whole numbers are shown as such.
-fn number(value: f64) -> Value {
+pub(super) fn number(value: f64) -> Value {
     match format!("{value:.0}").parse::<i64>() {
         Ok(whole) if value.fract() == 0.0 => Value::from(whole),
         _ => Value::from(value),
     }
 }
 
-fn written(sequence: &Sequence) -> String {
+pub(super) fn written(sequence: &Sequence) -> String {
     format!("{} within {}", sequence.events.join(", then "), sequence.within)
 }

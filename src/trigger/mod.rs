@@ -13,6 +13,7 @@ pub mod burst;
 pub mod change;
 mod kinds;
 pub mod measure;
+pub mod pending;
 pub mod quiet;
 pub mod restrain;
 pub mod sense;

@@ -172,7 +172,7 @@ fn consent(playbook: &Playbook, state: &State) -> Option<No> {
 }
 
 /// Whether the playbook's limit is used up, counting openings less than `per` ago.
-fn limited(playbook: &Playbook, state: &State, now: Ms) -> Option<No> {
+pub(super) fn limited(playbook: &Playbook, state: &State, now: Ms) -> Option<No> {
     let limit = playbook.limit?;
     let used = state.limits.get(&playbook.name)?.iter().map(|(at, _)| *at);
     let reason = format!("{} per {} for this customer", limit.count, limit.per);
@@ -185,13 +185,17 @@ fn over_budget(catalog: &Catalog, playbook: &Playbook, state: &State, now: Ms) -
     if class == Class::Critical {
         return None;
     }
-    catalog.contact.budgets.iter().filter(|(of, _)| of.is_none_or(|of| of == class)).find_map(|(of, limit)| {
-        let counted = |other: Class| of.map_or(other != Class::Critical, |of| of == other);
-        let used = state.contacts.iter().filter(|(_, other, _)| counted(*other)).map(|(at, _, _)| *at);
-        let name = of.map_or("all", Class::name);
-        let reason = format!("contact budget: {} per {} for {name}", limit.count, limit.per);
-        used_up(*limit, used, now).map(|values| No::with(Verdict::Limited, reason, values))
-    })
+    let of_class = catalog.contact.budgets.iter().filter(|(of, _)| of.is_none_or(|of| of == class));
+    of_class.copied().find_map(|(of, limit)| budget(of, limit, state, now))
+}
+
+/// Whether this budget is used up.
+pub(super) fn budget(of: Option<Class>, limit: Limit, state: &State, now: Ms) -> Option<No> {
+    let counted = |other: Class| of.map_or(other != Class::Critical, |of| of == other);
+    let used = state.contacts.iter().filter(|(_, other, _)| counted(*other)).map(|(at, _, _)| *at);
+    let name = of.map_or("all", Class::name);
+    let reason = format!("contact budget: {} per {} for {name}", limit.count, limit.per);
+    used_up(limit, used, now).map(|values| No::with(Verdict::Limited, reason, values))
 }
 
 fn used_up(limit: Limit, used: impl Iterator<Item = Ms>, now: Ms) -> Option<Value> {
@@ -203,7 +207,7 @@ fn used_up(limit: Limit, used: impl Iterator<Item = Ms>, now: Ms) -> Option<Valu
     Some(json!({ "used": used.len(), "next": next }))
 }
 
-fn cooling(playbook: &Playbook, state: &State, now: Ms) -> Option<No> {
+pub(super) fn cooling(playbook: &Playbook, state: &State, now: Ms) -> Option<No> {
     playbook.restraint.cooldown.as_ref()?;
     let until = state.cooldowns.get(&playbook.name).filter(|until| **until > now)?;
     let reason = "cooldown: the customer said not now";

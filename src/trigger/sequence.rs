@@ -41,17 +41,23 @@ pub fn add(sequence: &Sequence, kept: &mut Vec<(Ms, u32)>, at: Ms, steps: u32, h
 
 /// How many steps have been taken in time before or at a moment; less than all of them.
 pub fn taken(sequence: &Sequence, kept: &[(Ms, u32)], moment: Ms) -> usize {
+    under_way(sequence, kept, moment).map_or(0, |(taken, _)| taken)
+}
+
+/// The same, where any have been and nothing has broken them off, with the time of the first: of several such chains the
+/// one that may be completed longest.
+pub fn under_way(sequence: &Sequence, kept: &[(Ms, u32)], moment: Ms) -> Option<(usize, Ms)> {
     let most = sequence.events.len().saturating_sub(1);
-    (1..=most)
-        .rev()
-        .find(|length| {
-            (0..kept.len()).any(|last| {
-                chain(sequence, kept, last, *length)
-                    .and_then(|first| kept.get(first))
-                    .is_some_and(|(first, _)| moment.since(*first) <= sequence.within)
-            })
-        })
-        .unwrap_or(0)
+    let goes_on = |last: &usize| {
+        let after = kept.get(last + 1..).unwrap_or_default();
+        if sequence.strict { after.is_empty() } else { !after.iter().any(|(_, bits)| bits & BREAK != 0) }
+    };
+    (1..=most).rev().find_map(|length| {
+        let lasts = (0..kept.len()).filter(goes_on);
+        let begins = lasts.filter_map(|last| kept.get(chain(sequence, kept, last, length)?));
+        let in_time = begins.map(|(first, _)| *first).filter(|first| moment.since(*first) <= sequence.within);
+        in_time.max().map(|first| (length, first))
+    })
 }
 
 /// The place of the first event of the latest chain of `length` steps that ends at `last`, where it is in time and

@@ -220,6 +220,15 @@ async fn an_event_is_sent_and_its_verdicts_are_explained() {
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     assert_eq!(format!("accepted {}", told["event"].as_str().unwrap()), second);
     assert_eq!(told["decisions"][0]["verdict"], "waiting");
+    // Of a customer what is under way; a sender may call its events so, and then says its source.
+    let told = remote(&site, &process, &["explain", "user:42"]);
+    let opening = text(&told);
+    assert_eq!(code(&told), Some(0), "{opening}");
+    assert!(opening.starts_with("quick for a\n  its opening waits to be seen since 2"), "{opening}");
+    let nothing = remote(&site, &process, &["explain", "user:43"]);
+    assert_eq!(text(&nothing).trim(), "nothing is under way for user:43");
+    let event = remote(&site, &process, &["explain", "user:42", "--source", "beckon-send"]);
+    assert_eq!((code(&event), text(&event).trim()), (Some(1), "there is no event `user:42`"));
     let none = remote(&site, &process, &["explain", "e-3"]);
     assert_eq!((code(&none), text(&none).trim()), (Some(1), "there is no event `e-3`"));
     let no_json = remote(&site, &process, &["send", "a.b", "--data", "{"]);

@@ -14,7 +14,8 @@ use beckon::http::dashboard::{
     Sightings, routes,
 };
 use beckon::llm::{Completion, Llm, LlmError, Request};
-use beckon::model::customer::RefusalCode;
+use beckon::model::catalog::Files;
+use beckon::model::customer::{RefusalCode, State};
 use beckon::model::decision::{Answer, JournalLine, Judged, Reply, SummaryState};
 use beckon::model::entry::{By, CallState, Entry, HolderKind, Kind, Logged, Verdict};
 use beckon::model::event::Event;
@@ -25,6 +26,7 @@ use beckon::model::time::{Millis, Ms};
 use beckon::record::{NewAccount, Record, Role};
 use beckon::secret::Secret;
 use beckon::store::{Batch, Bounds, Channel, Committed, NewEntry, NewInput, Store};
+use beckon::trigger::pending::pending;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
@@ -109,6 +111,9 @@ impl Playbooks for Two {
     }
 }
 
+/// What waits for a cart that is left.
+pub const CART: &str = "playbook: cart\non:\n  - absence: { of: paid, after: cart.updated, within: 1h, key: event.data.cart }\nopen: { say: Hi }\n";
+
 impl Office {
     pub async fn open(front: Front) -> Office {
         let folder = tempfile::tempdir().unwrap();
@@ -149,6 +154,10 @@ impl Office {
             clock: Arc::new(SystemClock),
             settings: Settings { front, ..Settings::default() },
             nearest: Arc::new(|kind: &str| kind.starts_with("checkout").then(|| "checkout.payment_failed".to_owned())),
+            under_way: Arc::new(|state, now| {
+                let files = Files::from([("playbooks/cart.yaml".to_owned(), CART.as_bytes().to_vec())]);
+                pending(&beckon::catalog::compile(&files, None).unwrap(), state, now)
+            }),
             lag: Arc::new(|| Some(Millis::seconds(95))),
             playbooks: Arc::new(Two(std::sync::Mutex::default())),
             suggester: Suggester::new(
@@ -186,8 +195,7 @@ impl Office {
         }
     }
 
-    /// Appends an input and decides it: `line` says what it changed.
-    pub async fn happens(&self, body: Body, line: impl FnOnce(Pos) -> JournalLine) -> Pos {
+    async fn append(&self, body: Body) -> Pos {
         let payload = serde_json::to_vec(&Envelope { to: To::Actor(self.actor.clone()), body }).unwrap();
         let input = NewInput {
             partition: self.partition,
@@ -197,7 +205,12 @@ impl Office {
             bounded: false,
             guest: false,
         };
-        let pos = self.store.append(vec![input]).await.unwrap()[0].pos;
+        self.store.append(vec![input]).await.unwrap()[0].pos
+    }
+
+    /// Appends an input and decides it: `line` says what it changed.
+    pub async fn happens(&self, body: Body, line: impl FnOnce(Pos) -> JournalLine) -> Pos {
+        let pos = self.append(body).await;
         let mut owner = self.owner.lock().await;
         self.commit(&mut owner, line(pos)).await;
         pos
@@ -216,7 +229,19 @@ impl Office {
         }
     }
 
+    /// The customer's state is this from now on.
+    pub async fn remembers(&self, state: &State) {
+        let pos = self.append(Body::Tick).await;
+        let mut owner = self.owner.lock().await;
+        let states = vec![(self.actor.clone(), Some(state.encode()))];
+        self.commit_with(&mut owner, self.line(pos), Batch { states, ..Batch::default() }).await;
+    }
+
     async fn commit(&self, owner: &mut Owner, line: JournalLine) {
+        self.commit_with(owner, line, Batch::default()).await;
+    }
+
+    async fn commit_with(&self, owner: &mut Owner, line: JournalLine, batch: Batch) {
         let entries = line
             .entries
             .iter()
@@ -234,7 +259,7 @@ impl Office {
             journal: vec![serde_json::to_vec(&line).unwrap()],
             journal_from: owner.lines + 1,
             hints: vec![hint],
-            ..Batch::default()
+            ..batch
         };
         let done = self.store.commit(self.partition, owner.epoch, owner.at, line.pos, batch).await.unwrap();
         assert_eq!(done, Committed::Applied);

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use beckon::catalog::compile;
 use beckon::clock::{Clock, SystemClock};
 use beckon::http::dashboard::Front;
+use beckon::model::catalog::Files;
 use beckon::model::conversation::Outcome;
+use beckon::model::customer::State;
 use beckon::model::decision::{GoalReached, JournalLine, SummaryState};
 use beckon::model::entry::{By, HolderKind, OutcomeKind, Verdict};
 use beckon::model::event::Event;
@@ -13,9 +16,10 @@ use beckon::model::input::Body;
 use beckon::model::live::{Attention, Live};
 use beckon::model::time::{Millis, Ms};
 use beckon::store::{Channel, Hint, Hints};
+use beckon::trigger::sense::sense;
 use serde_json::json;
 
-use super::dashboard::{Office, decide_claim, entry, judged, words};
+use super::dashboard::{CART, Office, decide_claim, entry, judged, words};
 
 async fn next_live(hints: &mut Hints) -> Live {
     let waiting = tokio::time::timeout(Duration::from_secs(40), hints.recv());
@@ -215,6 +219,33 @@ async fn a_customers_history_has_events_with_verdicts_and_conversations_with_out
     let found = rui.get("/operator/customers?q=DUARTE").await.body;
     assert!(found.contains("/operator/customers/user%3A42"), "{found}");
     assert!(rui.get("/operator/customers?q=%25").await.body.contains("No customer has this"));
+}
+
+#[tokio::test]
+async fn the_page_of_a_customer_says_what_is_under_way_and_what_would_make_it_fire() {
+    let office = Office::open(Front::Nothing).await;
+    let id = office.a_conversation().await;
+    let browser = office.signed_in("rui@shop.example").await;
+    let path = "/operator/customers/user%3A42";
+    assert!(!browser.get(path).await.body.contains("What is under way"));
+    let files = Files::from([("playbooks/cart.yaml".to_owned(), CART.as_bytes().to_vec())]);
+    let catalog = compile(&files, None).unwrap();
+    let event = Event::new("shop", "e-9", "cart.updated", Some(office.actor.clone()), json!({ "cart": "<b>c-1</b>" }));
+    let mut state = State::default();
+    let about = EventId { partition: id.partition, pos: Pos { ms: id.pos.ms + 1, n: 0 } };
+    sense(&catalog, Some(&office.actor), &mut state, &event, about, about.pos.time());
+    office.remembers(&state).await;
+    let page = browser.get(path).await.body;
+    for part in [
+        "What is under way",
+        "&lt;b&gt;c-1&lt;/b&gt;",
+        "absence of paid within 1h after cart.updated",
+        "no paid came since cart.updated at <time",
+        ", unless paid comes until <time",
+        &about.to_string(),
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
 }
 
 #[tokio::test]

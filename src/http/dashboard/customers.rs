@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 use super::access::SignedIn;
 use super::pages::PageError;
 use super::{Dashboard, history, spine, words};
+use crate::model::customer;
 use crate::model::ids::{ActorId, ConversationId, EventId};
 use crate::model::time::Ms;
 use crate::record::{CustomerRow, CustomerView};
+use crate::trigger::pending::Pending;
 
 /// What is looked for.
 #[derive(Debug, Deserialize)]
@@ -68,6 +70,7 @@ pub(super) async fn page(
         "traits": traits,
         "days": days(&known, from),
         "since": from.map(words::stamp).unwrap_or_default(),
+        "pending": dashboard.under_way_for(&actor).await?,
         "conversations": known.conversations.items.len(),
         "more_conversations": known.conversations.cursor.is_some(),
     });
@@ -75,6 +78,16 @@ pub(super) async fn page(
 }
 
 impl Dashboard {
+    /// What is under way for a customer, and what would make it fire.
+    async fn under_way_for(&self, actor: &ActorId) -> Result<Vec<Value>, PageError> {
+        let partition = actor.partition(self.store.partitions());
+        let stored = self.store.load(partition, std::slice::from_ref(actor)).await?.into_iter().next().flatten();
+        let Some(stored) = stored else { return Ok(Vec::new()) };
+        let state = customer::State::decode(&stored).map_err(PageError::internal)?;
+        let found = (self.under_way)(&state, self.clock.now());
+        Ok(found.iter().map(under_way).collect())
+    }
+
     /// Who is meant: by the company's id, or by a conversation or event of theirs. Never by an anonymous id: it is a secret.
     async fn meant(&self, handle: &str) -> Result<Option<ActorId>, PageError> {
         if handle.starts_with("user:") {
@@ -86,6 +99,20 @@ impl Dashboard {
         }
         Ok(self.record.customer_of(handle).await?)
     }
+}
+
+fn under_way(pending: &Pending) -> Value {
+    let playbook = pending.playbook.as_deref();
+    json!({
+        "playbook": playbook.map_or("all playbooks".to_owned(), words::plain),
+        "playbook_href": playbook.map(|name| format!("/operator/playbooks/{}", words::address(name))).unwrap_or_default(),
+        "key": words::plain(&pending.key),
+        "condition": words::plain(&pending.condition),
+        "stands": words::with_times(&pending.stands),
+        "next": words::with_times(&pending.next),
+        "events": pending.events.iter().rev().take(5).map(ToString::to_string).collect::<Vec<String>>(),
+        "conversation": pending.conversation.map(|id| id.to_string()).unwrap_or_default(),
+    })
 }
 
 /// From when on the history is whole: where either list was cut, older lines of the other would pretend to be all.

@@ -42,9 +42,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
 use crate::engine::suggest::Suggester;
-use crate::model::time::Millis;
+use crate::model::customer::State;
+use crate::model::time::{Millis, Ms};
 use crate::record::Record;
 use crate::store::Store;
+use crate::trigger::pending::Pending;
 
 pub use setup::Installation;
 pub use sightings::{Seen, Sighting, Sightings};
@@ -84,6 +86,9 @@ pub enum Front {
 
 /// Names the closest type of event that something listens to.
 pub type Nearest = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What is under way for a customer with this state, by the playbooks in force.
+pub type UnderWay = Arc<dyn Fn(&State, Ms) -> Vec<Pending> + Send + Sync>;
 
 /// How far the record is behind the store, where that is worth saying.
 pub type Lag = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;
@@ -159,6 +164,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The closest type that something listens to.
     pub nearest: Nearest,
+    /// What is under way for a customer.
+    pub under_way: UnderWay,
     /// How far lists and events are behind.
     pub lag: Lag,
     /// The playbooks.

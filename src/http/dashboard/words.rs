@@ -1,5 +1,7 @@
 //! How things are called on pages: customers, times, waits, ids from outside.
 
+use serde::Serialize;
+
 use crate::model::ids::ActorId;
 use crate::model::time::{Millis, Ms};
 
@@ -70,6 +72,30 @@ pub(super) fn stamp(at: Ms) -> String {
     at.to_string().get(..19).unwrap_or_default().replace('T', " ")
 }
 
+/// A sentence with the times in it apart, so that a page can show them by its own clock.
+pub(super) fn with_times(sentence: &str) -> Vec<Words> {
+    let mut parts = Vec::new();
+    let mut rest = sentence;
+    // As `Ms` prints them: `2026-11-24T09:14:02.000Z`.
+    while let Some((place, at)) = rest.char_indices().find_map(|(place, _)| {
+        let stamp = rest.get(place..place + 24).filter(|stamp| stamp.ends_with('Z'))?;
+        Some((place, Ms::parse_rfc3339(stamp)?))
+    }) {
+        let (before, after) = rest.split_at(place);
+        parts.push(Words { text: plain(before), at: stamp(at) });
+        rest = after.get(24..).unwrap_or_default();
+    }
+    parts.push(Words { text: plain(rest), at: String::new() });
+    parts
+}
+
+/// Words, and the time that follows them; empty where none does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Words {
+    pub(super) text: String,
+    pub(super) at: String,
+}
+
 /// The day in UTC, `2026-11-24`.
 pub(super) fn day(at: Ms) -> String {
     at.to_string().get(..10).unwrap_or_default().to_owned()
@@ -116,6 +142,15 @@ mod tests {
     fn what_turns_the_direction_of_text_is_written_out() {
         assert_eq!(plain("a\u{202e}b\n"), "a\u{27e8}U+202E\u{27e9}b\u{27e8}U+000A\u{27e9}");
         assert_eq!(plain("Ümläut 😀"), "Ümläut 😀");
+    }
+
+    #[test]
+    fn times_in_a_sentence_stand_apart() {
+        let words = with_times("2 of 3 since 2026-11-24T09:14:02.000Z; until 2026-11-24T09:24:02.000Z, é");
+        let said = |text: &str, at: &str| Words { text: text.to_owned(), at: at.to_owned() };
+        let expected =
+            [said("2 of 3 since ", "2026-11-24 09:14:02"), said("; until ", "2026-11-24 09:24:02"), said(", é", "")];
+        assert_eq!(words, expected);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Over the real doors, on both stores: a wait that a restart does not lose, what takes it back, what quiet hours hold.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::journeys::journeys;
 use crate::journeys::world::{KEY, World, until};
@@ -11,6 +12,7 @@ journeys!(
     what_quiet_hours_hold_waits_over_a_restart,
     an_open_conversation_is_told_what_came_meanwhile_and_closes_itself,
     a_wait_that_was_over_when_its_event_arrived_opens_with_its_facts,
+    what_is_under_way_for_a_customer_is_told_over_a_restart_too,
 );
 
 const CART: &str = "playbook: cart\n\
@@ -132,4 +134,29 @@ async fn a_wait_that_was_over_when_its_event_arrived_opens_with_its_facts(world:
     let chat = world.chat("42").await;
     let text = &chat.welcome["conversations"][0]["entries"][0]["text"];
     assert!(text.as_str().unwrap().starts_with("Order "), "{text}");
+}
+
+async fn what_is_under_way_for_a_customer_is_told_over_a_restart_too(world: World) {
+    let patient = CART.replace("1s", "1h");
+    let declined =
+        "playbook: declined\non:\n  - count: { event: card.declined, within: 10m, at_least: 3 }\nopen: { say: Hi }\n";
+    let files = [("playbooks/cart.yaml", patient.as_str()), ("playbooks/declined.yaml", declined)];
+    let mut world = world.with_files(&files).await;
+    assert_eq!(world.get("/v1/customers/user:42/pending").await["pending"], json!([]));
+    let begun = world.event("cart.updated", "42", json!({ "cart_id": "c-1" })).await;
+    let counted = world.event("card.declined", "42", json!({})).await;
+    world.outcome(&counted).await;
+    world.restart().await;
+    let told = world.get("/v1/customers/user:42/pending").await;
+    assert_eq!(told["customer"], "user:42");
+    let found = told["pending"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{told:#}");
+    assert_eq!(
+        (&found[0]["playbook"], &found[0]["what"], &found[0]["key"], &found[0]["events"]),
+        (&json!("cart"), &json!("absence"), &json!("c-1"), &json!([begun]))
+    );
+    assert_eq!((&found[1]["what"], &found[1]["values"]["value"]), (&json!("measure"), &json!(1)));
+    assert!(found[1]["next"].as_str().unwrap().starts_with("with 2 more card.declined until "), "{told:#}");
+    let (status, _) = world.rest_as(KEY, Method::GET, "/v1/customers/nobody/pending", Value::Null).await;
+    assert_eq!(status, 404);
 }

@@ -9,6 +9,7 @@ mod index;
 mod journeys;
 mod lateness;
 mod open;
+mod pending;
 mod play;
 mod properties;
 mod quiet;
