@@ -15,6 +15,7 @@ export async function fill(office, browser, complaints) {
   const event = await office.event("payment.declined", "ana", { order: "A-1042", attempt: 2, total: 89.5, card: { brand: "Visa", last: "0002" } });
   await office.event("order.late", "omar", { hours: 26 });
   await office.event("order.late", "mei", { hours: 14 });
+  await office.event("cart.updated", "ana", { cart: "C-7", items: 2 });
   for (let n = 0; n < 5; n += 1) await office.event("page.seen", "ana", { path: `/orders/${n}` });
   await ana.sees();
   await ana.says("I tried that one already");
