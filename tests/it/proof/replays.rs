@@ -1,6 +1,6 @@
 //! Replays: with the recorded times they give what happened live, twice the same, and tell what another workspace does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use beckon::catalog::{compile, read_workspace};
@@ -17,10 +17,14 @@ use super::folder;
 use crate::chaos::process::{Process, Site, text};
 use crate::journeys::journeys;
 use crate::journeys::model::Says;
-use crate::journeys::world::{ANA, World};
+use crate::journeys::world::{ANA, World, until};
 use crate::store::Place;
 
-journeys!(a_replay_of_what_was_live_is_what_happened_live, a_replay_plays_back_whom_a_topic_told);
+journeys!(
+    a_replay_of_what_was_live_is_what_happened_live,
+    a_replay_waits_and_counts_as_the_live_engine_did,
+    a_replay_plays_back_whom_a_topic_told,
+);
 
 /// Runs all that a world recorded; answers the last verdict of each pair, in the form that REST has, and the tally.
 async fn replayed(world: &World, catalog: Arc<Catalog>) -> (BTreeMap<(EventId, String), Judged>, Tally, TokensSpent) {
@@ -253,6 +257,79 @@ fn a_replay_without_a_record_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("there is no record at"), "{}", text(&output));
     assert!(!site.data.path().join("record.db").exists(), "and makes none");
+}
+
+/// One playbook of every kind that remembers or waits.
+const OVER_TIME: &str = r#"
+absent: { on: [{ absence: { of: paid, after: cart.updated, within: 4s, key: event.data.cart } }] }
+counted: { on: [{ count: { event: declined, within: 10m, at_least: 3, key: event.data.card } }] }
+spent: { on: [{ sum: { event: declined, of: event.data.total, within: 1h, at_least: 100 } }], priority: 5 }
+first: { on: [{ event: declined, first: { event: declined } }], priority: 9 }
+steps: { on: [{ sequence: { events: [cart.updated, declined], within: 1h } }], when_open: drop }
+burst: { on: [{ event: viewed }], debounce: { for: 1s, at_most: 3s } }
+some: { on: [{ event: viewed }], audience: { rollout: 50%, holdout: 20% } }
+watching: { on: [{ event: viewed }], audience: { rollout: shadow } }
+"#;
+
+async fn a_replay_waits_and_counts_as_the_live_engine_did(world: World) {
+    let playbooks: Vec<(String, String)> = OVER_TIME
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, rest)| {
+            let said = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap();
+            let text = format!("{{ playbook: {name},{said}, open: {{ within: 2s, say: Hi }} }}\n");
+            (format!("playbooks/{name}.yaml"), text)
+        })
+        .collect();
+    let files: Vec<(&str, &str)> = playbooks.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let mut world = world.with_files(&files).await;
+    let catalog = Arc::new(compile(&read_workspace(world.workspace()).unwrap(), None).unwrap());
+    let customers: Vec<String> = (0..6).map(|n| format!("c{n}")).collect();
+    let mut events = Vec::new();
+    for round in 0..3 {
+        for customer in &customers {
+            let cart = json!({ "cart": "a" });
+            events.push(world.event("cart.updated", customer, cart.clone()).await);
+            events.push(world.event("declined", customer, json!({ "card": "k", "total": 20 + round * 25 })).await);
+            events.push(world.event("viewed", customer, json!({})).await);
+            if round == 1 && customer < &customers[3] {
+                events.push(world.event("paid", customer, cart).await);
+            }
+        }
+        if round == 0 {
+            world.restart().await;
+        }
+    }
+    // What waits is decided, and what opened has expired: then nothing more is to come.
+    let over = |decision: &Value| !["pending", "waiting"].contains(&decision["verdict"].as_str().unwrap());
+    let mut live = BTreeMap::new();
+    for event in &events {
+        until("it is over", || async {
+            let told = world.outcome(event).await;
+            told["decisions"].as_array().unwrap().iter().all(over)
+        })
+        .await;
+        for decision in world.outcome(event).await["decisions"].as_array().unwrap() {
+            let playbook = decision["playbook"].as_str().unwrap().to_owned();
+            live.insert((event.parse::<EventId>().unwrap(), playbook), decision.clone());
+        }
+    }
+    let seen: BTreeSet<&str> = live.values().map(|decision| decision["verdict"].as_str().unwrap()).collect();
+    for verdict in ["not_matched", "joined", "expired", "withdrawn", "dropped", "excluded", "holdout", "shadow"] {
+        assert!(seen.contains(verdict), "{verdict}: {seen:?}");
+    }
+    let (again, tally, spent) = replayed(&world, Arc::clone(&catalog)).await;
+    for (pair, decision) in &live {
+        let judged = serde_json::to_value(&again[pair]).unwrap();
+        for field in ["verdict", "reason", "condition", "values", "conversation"] {
+            assert_eq!(judged.get(field), decision.get(field).filter(|v| !v.is_null()), "{pair:?} {field}: {decision}");
+        }
+    }
+    let (_, twice, again) = replayed(&world, catalog).await;
+    assert_eq!(
+        serde_json::to_string(&twice.report(&again)).unwrap(),
+        serde_json::to_string(&tally.report(&spent)).unwrap()
+    );
 }
 
 /// An outage, its news and its end, for forty customers in as many partitions.
