@@ -16,6 +16,7 @@ mod secrets;
 mod shutdown;
 mod topics;
 mod turns;
+mod waits;
 mod went_back;
 
 /// Makes of each test one for each store.

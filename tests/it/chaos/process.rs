@@ -179,6 +179,10 @@ impl Site {
         body
     }
 
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// Sends an event; answers its id.
     pub async fn event(&self, process: &Process, kind: &str, customer: &str, data: Value) -> String {
         let (status, answer) = self.try_event(process, kind, customer, data).await;
