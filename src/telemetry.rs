@@ -15,6 +15,7 @@ pub fn begin() {
         counter!(name).increment(0);
     }
     counter!("beckon_record_pruned_lines_total").increment(0);
+    counter!("beckon_memories_crowded_out_total").increment(0);
     gauge!("beckon_sockets_open").set(0.0);
 }
 
@@ -182,6 +183,13 @@ pub fn forwarded(items: usize, took: Millis) {
 /// A topic told customers of a page, so long after it was decided.
 pub fn told(took: Millis) {
     histogram!("beckon_topic_page_seconds").record(took.0 as f64 / 1_000.0);
+}
+
+/// Keys that conditions over time forgot for want of room.
+pub fn crowded_out(keys: usize) {
+    if keys > 0 {
+        counter!("beckon_memories_crowded_out_total").increment(keys as u64);
+    }
 }
 
 /// Lines of the archive that were old enough to go.

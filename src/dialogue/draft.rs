@@ -278,6 +278,7 @@ impl<'a> Draft<'a> {
             cancelled.into_iter().partition::<Vec<String>, _>(|key| self.out.effects.iter().any(|e| e.key() == *key));
         self.out.effects.retain(|effect| !given_up.contains(&effect.key()));
         self.out.cancelled = cancelled;
+        self.out.crowded_out = self.state.memories.take_crowded_out();
         self.out.state = self.state;
         self.out
     }

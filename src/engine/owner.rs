@@ -72,6 +72,7 @@ struct Gathered {
     in_force: Option<InForce>,
     effects: usize,
     ignored: usize,
+    crowded_out: usize,
 }
 
 impl Owner {
@@ -219,7 +220,7 @@ impl Owner {
     }
 
     async fn commit(&mut self, from: Pos, to: Pos, gathered: Gathered, count: usize) -> Result<Worked, StoreError> {
-        let Gathered { mut batch, states, pages, in_force, effects, ignored } = gathered;
+        let Gathered { mut batch, states, pages, in_force, effects, ignored, crowded_out } = gathered;
         let changed = in_force.is_some();
         batch.states.extend(in_force.map(|in_force| (ActorId::of_partition(), Some(encoded(&in_force)))));
         batch.states.extend(pages);
@@ -236,6 +237,7 @@ impl Owner {
             Committed::Applied | Committed::Done => {}
         }
         crate::telemetry::decided(count, ignored);
+        crate::telemetry::crowded_out(crowded_out);
         if effects > 0 {
             crate::telemetry::effects_added(effects);
         }
@@ -312,6 +314,7 @@ impl Owner {
         if decision.ignored.is_some() {
             gathered.ignored += 1;
         }
+        gathered.crowded_out += decision.crowded_out;
         let erased = decision.change == Change::Erase;
         if let Some(actor) = &actor {
             for page in decision.pages {

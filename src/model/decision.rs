@@ -43,6 +43,8 @@ pub struct Decision {
     pub pages: Vec<Page>,
     /// Why the input changed nothing, for a counter: a result nobody waits for.
     pub ignored: Option<Ignored>,
+    /// How many keys (orders, cards) conditions over time forgot for want of room, for a counter.
+    pub crowded_out: usize,
 }
 
 /// A page of a topic's customers.

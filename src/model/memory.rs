@@ -35,7 +35,12 @@ pub const MAX_REST: usize = 100;
 /// What is remembered, by condition and key.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Memories(BTreeMap<String, BTreeMap<String, Remembered>>);
+pub struct Memories {
+    by_condition: BTreeMap<String, BTreeMap<String, Remembered>>,
+    /// Keys that went for want of room since it was last asked; for a counter, and no part of the state.
+    #[serde(skip)]
+    crowded_out: usize,
+}
 
 /// What one condition remembers of one key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,57 +117,65 @@ impl Memory {
 impl Memories {
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_condition.is_empty()
     }
 
     /// What a condition remembers of a key.
     pub fn get(&self, condition: &str, key: &str) -> Option<&Memory> {
-        self.0.get(condition)?.get(key).map(|remembered| &remembered.memory)
+        self.by_condition.get(condition)?.get(key).map(|remembered| &remembered.memory)
     }
 
     /// What a condition remembers, by key.
     pub fn of(&self, condition: &str) -> impl Iterator<Item = (&str, &Memory)> {
-        let keys = self.0.get(condition).into_iter().flatten();
+        let keys = self.by_condition.get(condition).into_iter().flatten();
         keys.map(|(key, remembered)| (key.as_str(), &remembered.memory))
     }
 
     /// All events that are kept whole.
     pub fn kept(&self) -> impl Iterator<Item = &Kept> {
-        self.0.values().flat_map(BTreeMap::values).flat_map(|held| held.memory.kept())
+        self.by_condition.values().flat_map(BTreeMap::values).flat_map(|held| held.memory.kept())
     }
 
     /// Remembers something in place of what was there; what is over the bounds goes, the oldest first.
     pub fn put(&mut self, condition: &str, key: &str, memory: Memory, now: Ms) {
-        let keys = self.0.entry(condition.to_owned()).or_default();
+        let keys = self.by_condition.entry(condition.to_owned()).or_default();
         keys.insert(key.to_owned(), Remembered { touched: now, memory });
         while keys.len() > MAX_KEYS {
             let oldest = keys.iter().filter(|(other, _)| *other != key).min_by_key(|(_, held)| held.touched);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             keys.remove(&oldest);
+            self.crowded_out += 1;
         }
         while self.numbers() > MAX_NUMBERS && self.forget_oldest() {}
     }
 
     /// Forgets what has not changed for the longest time; false where nothing is remembered.
     pub fn forget_oldest(&mut self) -> bool {
-        let all = self.0.iter().flat_map(|(id, keys)| keys.iter().map(move |(key, held)| (held.touched, id, key)));
+        let all =
+            self.by_condition.iter().flat_map(|(id, keys)| keys.iter().map(move |(key, held)| (held.touched, id, key)));
         let Some((id, key)) = all.min().map(|(_, id, key)| (id.clone(), key.clone())) else { return false };
         self.forget(&id, &key);
+        self.crowded_out += 1;
         true
+    }
+
+    /// How many keys went for want of room since this was last asked.
+    pub fn take_crowded_out(&mut self) -> usize {
+        std::mem::take(&mut self.crowded_out)
     }
 
     /// Forgets what a condition remembers of a key.
     pub fn forget(&mut self, condition: &str, key: &str) {
-        if let Some(keys) = self.0.get_mut(condition) {
+        if let Some(keys) = self.by_condition.get_mut(condition) {
             keys.remove(key);
             if keys.is_empty() {
-                self.0.remove(condition);
+                self.by_condition.remove(condition);
             }
         }
     }
 
     fn numbers(&self) -> usize {
-        self.0.values().flat_map(BTreeMap::values).map(|held| held.memory.numbers()).sum()
+        self.by_condition.values().flat_map(BTreeMap::values).map(|held| held.memory.numbers()).sum()
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::play::{HOUR, MINUTE, Play, SECOND, START, WEEK, playbook};
 use beckon::model::customer::{BadState, State};
+use beckon::model::memory::MAX_KEYS;
 use beckon::model::time::Ms;
 
 fn declined(card: &str) -> Value {
@@ -183,4 +184,19 @@ fn a_state_of_the_first_schema_remembers_nothing_yet_and_a_newer_one_is_refused(
     assert_eq!(read.traits["plan"].value, "gold");
     assert!(read.encode().starts_with(b"3:"));
     assert!(matches!(State::decode(b"4:{}"), Err(BadState::Newer(4))));
+}
+
+#[test]
+fn a_key_too_many_crowds_out_the_oldest_and_is_counted() {
+    let mut play = Play::new(&[&playbook("p", COUNT, "")]);
+    let card = |n: usize| json!({ "card_id": format!("card-{n}") });
+    for n in 0..MAX_KEYS {
+        play.event(n as u64, "card.declined", card(n));
+        assert_eq!(play.last.crowded_out, 0);
+    }
+    play.event(100, "card.declined", card(0));
+    play.event(101, "card.declined", card(MAX_KEYS));
+    assert_eq!(play.last.crowded_out, 1, "the second card, for the first was used since");
+    play.event(102, "card.declined", card(0));
+    assert_eq!((play.openings(), play.last.crowded_out), (1, 0));
 }
