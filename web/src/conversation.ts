@@ -2,7 +2,6 @@
 
 import {
   choicesOf,
-  outcomeOf,
   type Choice,
   type ConversationFrame,
   type Cursor,
@@ -106,11 +105,6 @@ export class Conversation {
       if (choices.length) return { seq: entry.seq, choices, locale: entry.locale };
     }
     return null;
-  }
-
-  get outcome(): string {
-    const closed = this.entries.findLast((entry) => entry.kind === "closed");
-    return closed ? outcomeOf(closed) : "";
   }
 
   /** The customer has written, chosen or answered in it. */

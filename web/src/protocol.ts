@@ -158,12 +158,6 @@ export function choicesOf(entry: Entry): Choice[] {
   });
 }
 
-/** The kind of an outcome, written as a word or as `{kind, value, at}`. */
-export function outcomeOf(entry: Entry): string {
-  if (record(entry.outcome) && text(entry.outcome.kind)) return entry.outcome.kind;
-  return text(entry.outcome) ? entry.outcome : "";
-}
-
 /** 24 random URL-safe characters: 144 bits. */
 export function clientId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(18));

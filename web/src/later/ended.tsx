@@ -3,6 +3,7 @@
 import type { Conversation } from "../conversation";
 import type { View } from "../view/model";
 import { rate } from "./acts";
+import { outcomeOf } from "./outcome";
 import type { Ratings } from "./ratings";
 
 const SCORES = [1, 2, 3, 4, 5] as const;
@@ -60,7 +61,7 @@ function Asking({ view, ratings, conversation }: { ratings: Ratings; view: View;
 
 export function Ended({ view, conversation }: { view: View; conversation: Conversation }) {
   const { ratings, words } = view;
-  const asks = ["goal", "resolved", "closed_by_operator"].includes(conversation.outcome);
+  const asks = ["goal", "resolved", "closed_by_operator"].includes(outcomeOf(conversation));
   return (
     <div class="after">
       {asks && ratings && (ratings.has(conversation) ? <p class="thanks">{words.t("rated")}</p> : <Asking view={view} ratings={ratings} conversation={conversation} />)}

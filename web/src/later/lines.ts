@@ -3,12 +3,13 @@
 import type { Conversation } from "../conversation";
 import type { Entry } from "../protocol";
 import type { View } from "../view/model";
+import { outcomeOf } from "./outcome";
 
 /** "" for what is not read out. */
 export function lineOf(view: View, conversation: Conversation, entry: Entry): string {
   const { words } = view;
   if (entry.kind === "confirm") return `${words.t("confirm_title")}: ${entry.summary ?? ""}`;
-  if (entry.kind === "closed") return words.named(`closed_${conversation.outcome}`, "closed");
+  if (entry.kind === "closed") return words.named(`closed_${outcomeOf(conversation)}`, "closed");
   return entry.kind === "holder" ? holderLine(view, entry) : "";
 }
 
