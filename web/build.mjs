@@ -51,6 +51,7 @@ async function parts() {
     await part("later", "", { entryPoints: ["src/later/index.ts"], alias: { "preact/jsx-runtime": "./src/later/kit.ts" } }),
     await part("accent", "", { entryPoints: ["src/later/accent.ts"] }),
     await part("favicon", "", { entryPoints: ["src/later/favicon.ts"] }),
+    await part("sound", "", { entryPoints: ["src/later/sound.ts"] }),
     await part("kept", `/*! idb-keyval ${await version("idb-keyval")}, Apache-2.0, (c) Jake Archibald */`, { entryPoints: ["src/later/kept.ts"] }),
     await part("purify", `/*! DOMPurify ${await version("dompurify")}, MPL-2.0 OR Apache-2.0, (c) Cure53 */`, { entryPoints: ["src/later/purify.ts"] }),
   ];

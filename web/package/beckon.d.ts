@@ -26,6 +26,8 @@ export interface Options {
   title?: "count" | "none";
   /** A dot on the page's icon; its policy must allow `data:` images. */
   favicon?: "none" | "dot";
+  /** A short, quiet tone for what came and is unread; off unless it is asked for. */
+  sound?: boolean;
 }
 
 /** Which playbook opened a conversation, and its own words on why. */

@@ -189,9 +189,12 @@ export class Widget implements Calls {
   #mark(count: number): void {
     const { title, favicon, accent } = this.#options;
     if (title === "count") showUnread(count);
-    if (favicon !== "dot") return;
-    const marked = this.#parts.load<{ mark(on: boolean, colour: string): Promise<void> }>("favicon").then(({ mark }) => mark(count > 0, accent || "#c84b13"));
-    marked.catch(() => undefined);
+    if (favicon === "dot") this.#part<typeof import("./later/favicon")>("favicon", ({ mark }) => mark(count > 0, accent || "#c84b13"));
+  }
+
+  /** Does something with a part without which all else goes on. */
+  #part<T>(name: string, then: (part: T) => unknown): void {
+    this.#parts.load<T>(name).then(then).catch(() => undefined);
   }
 
   #listening = false;
@@ -208,6 +211,7 @@ export class Widget implements Calls {
 
   #emit(name: string, detail?: unknown): void {
     if (name === "unread") this.#mark((detail as { count: number }).count);
+    if (name === "message:received" && this.#options.sound) this.#part<typeof import("./later/sound")>("sound", ({ ring }) => this.#view && ring(this.#view));
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
         listener(detail);

@@ -66,6 +66,11 @@ export class Line {
     });
   }
 
+  /** Whether the socket is this tab's own. */
+  get holds(): boolean {
+    return this.#role !== "guest";
+  }
+
   start(): void {
     if (this.#role === "none") void this.#join(false);
   }
@@ -83,18 +88,18 @@ export class Line {
   }
 
   reread(): void {
-    if (this.#role === "guest") this.#ask();
-    else this.#socket.reread();
+    if (this.holds) this.#socket.reread();
+    else this.#ask();
   }
 
   nudge(): void {
-    if (this.#role !== "guest") return this.#socket.nudge();
+    if (this.holds) return this.#socket.nudge();
     this.#say({ nudge: true });
     this.#ask();
   }
 
   send(frame: ClientFrame): boolean {
-    if (this.#role !== "guest") return this.#socket.send(frame);
+    if (this.holds) return this.#socket.send(frame);
     if (this.status !== "online") return false;
     this.#say({ send: frame });
     return true;
@@ -154,10 +159,10 @@ export class Line {
 
   /** Asks the holder how things are. One that does not answer is replaced. */
   #ask(): void {
-    if (this.#role !== "guest") return;
+    if (this.holds) return;
     this.#say({ ask: this.#wiring.resume() });
     clearTimeout(this.#watch);
-    this.#watch = setTimeout(() => this.#role === "guest" && this.#want(true), SILENT_MS);
+    this.#watch = setTimeout(() => this.holds || this.#want(true), SILENT_MS);
   }
 
   #hear(note: Note): void {

@@ -19,6 +19,8 @@ export interface Options {
   title: "count" | "none";
   /** A dot on the page's icon; its policy must allow `data:` images. */
   favicon: "none" | "dot";
+  /** A short tone for what came and is unread. */
+  sound: boolean;
 }
 
 export const defaults: Options = {
@@ -34,6 +36,7 @@ export const defaults: Options = {
   zIndex: "",
   title: "count",
   favicon: "none",
+  sound: false,
 };
 
 /** "" is the default, for every option. */
@@ -56,6 +59,8 @@ export function merge(options: Options, given: unknown): Options {
     else if (name === "token" && typeof value === "function") merged[name] = value;
     else if (name === "launcher" && value === false) merged[name] = "never";
     else if (name === "zIndex") merged[name] = /^-?\d{1,10}$/.test(String(value)) ? String(value) : "";
+    // The attribute alone says yes.
+    else if (name === "sound") merged[name] = ["", "true"].includes(String(value));
     else if (typeof value !== "string" || (value && !(allowed[name as keyof Options]?.split(" ").includes(value) ?? true)))
       console.warn(`Beckon: option "${name}" cannot be`, value);
     else merged[name] = value === "" ? defaults[name as keyof Options] : value;

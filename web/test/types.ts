@@ -10,7 +10,7 @@ export const reads = (frame: ServerFrame): Read => frame;
 export const sends = (frame: Exclude<Sent, { type: "choose" | "track" }>): ClientFrame => frame;
 
 export function calls(beckon: Beckon): void {
-  beckon("boot", { token: async () => "x", theme: "dark", launcher: false, zIndex: 5 });
+  beckon("boot", { token: async () => "x", theme: "dark", launcher: false, zIndex: 5, sound: true });
   beckon("identify", "ana", { plan: "pro" }, { token: "x" });
   beckon.track("cart.viewed", { items: 2 });
   const stop: () => void = beckon("on", "csat", ({ score }) => score.toFixed());
