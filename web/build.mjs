@@ -49,6 +49,7 @@ async function parts() {
   const made = [
     // Drawn with the Preact of the widget that loads it.
     await part("later", "", { entryPoints: ["src/later/index.ts"], alias: { "preact/jsx-runtime": "./src/later/kit.ts" } }),
+    await part("attach", "", { entryPoints: ["src/later/attach.tsx"], alias: { "preact/jsx-runtime": "./src/later/kit.ts" } }),
     await part("accent", "", { entryPoints: ["src/later/accent.ts"] }),
     await part("favicon", "", { entryPoints: ["src/later/favicon.ts"] }),
     await part("sound", "", { entryPoints: ["src/later/sound.ts"] }),

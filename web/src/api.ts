@@ -189,7 +189,7 @@ export class Widget implements Calls {
   #mark(count: number): void {
     const { title, favicon, accent } = this.#options;
     if (title === "count") showUnread(count);
-    if (favicon === "dot") this.#part<typeof import("./later/favicon")>("favicon", ({ mark }) => mark(count > 0, accent || "#c84b13"));
+    if (favicon === "dot") this.#part<typeof import("./later/favicon")>("favicon", ({ mark }) => mark(count > 0, accent));
   }
 
   /** Does something with a part without which all else goes on. */
@@ -202,7 +202,7 @@ export class Widget implements Calls {
   #listen(): void {
     if (this.#listening) return;
     this.#listening = true;
-    const nudge = () => document.visibilityState === "visible" && this.#view?.session.connection.nudge();
+    const nudge = () => document.hidden || this.#view?.session.connection.nudge();
     addEventListener("online", nudge);
     addEventListener("pageshow", nudge);
     addEventListener("offline", () => this.#view?.changed());

@@ -55,9 +55,7 @@ export class BeckonElement extends HTMLElement {
   async #paint(accent: string): Promise<void> {
     this.#colours = { of: accent, rules: "" };
     if (!accent) return;
-    const { accentRules, asHex } = await this.#view!.parts.load<typeof import("./later/accent")>("accent");
-    const rules = accentRules(asHex(accent));
-    if (!rules) console.warn(`Beckon: accent "${accent}" is no opaque colour.`);
+    const rules = (await this.#view!.parts.load<typeof import("./later/accent")>("accent")).rulesOf(accent);
     if (this.#colours.of !== accent) return;
     this.#colours = { of: accent, rules };
     this.update();

@@ -31,12 +31,12 @@ function begin(): void {
   page.Beckon = api;
 
   // Options and listeners of the queue first: the first connection is made with what the page wants.
-  const early = (call: unknown[]) => ["on", "boot", "configure", "identify"].includes(String(call[0]));
-  const boots = queue.filter((entry) => entry[0] === "boot" || entry[0] === "configure");
-  for (const entry of queue.filter((entry) => entry[0] === "on")) api("on", ...entry.slice(1));
-  const identify = queue.findLast((entry) => entry[0] === "identify")?.[3] as { token?: unknown } | undefined;
-  widget.boot(Object.assign({}, ...boots.map((entry) => entry[1]), identify?.token === undefined ? {} : { token: identify.token }));
-  for (const entry of queue.filter((entry) => !early(entry))) api(String(entry[0]), ...entry.slice(1));
+  const named = (...names: unknown[]) => queue.filter(([name]) => names.includes(name));
+  const early = named("on", "boot", "configure", "identify");
+  for (const call of named("on")) api(...(call as [string]));
+  const identify = named("identify").at(-1)?.[3] as { token?: unknown } | undefined;
+  widget.boot(Object.assign({}, ...named("boot", "configure").map(([, options]) => options), identify?.token === undefined ? {} : { token: identify.token }));
+  for (const call of queue) if (!early.includes(call)) api(...(call as [string]));
 }
 
 begin();

@@ -1,6 +1,6 @@
 // What the customer sent and the server has not answered yet. Each item goes out under one `client_id` until it is.
 
-import type { Answerable, ErrorFrame } from "./protocol";
+import type { Answerable, Attachment, ErrorFrame } from "./protocol";
 
 /** `waiting` to be sent, `sent` without an answer, `taken` by the server but not in the log here yet, `failed` for good. */
 export type State = "waiting" | "sent" | "taken" | "failed";
@@ -9,6 +9,8 @@ export interface Item {
   frame: Answerable;
   /** What is shown for it while it is under way. */
   label: string;
+  /** What is known of its files. */
+  attachments: Attachment[] | undefined;
   /** Milliseconds since 1970. */
   made: number;
   state: State;
@@ -58,10 +60,10 @@ export class Outbox {
   }
 
   /** False where it is full. */
-  add(frame: Answerable, label: string, now: number): boolean {
+  add(frame: Answerable, label: string, now: number, attachments?: Attachment[]): boolean {
     const tracks = frame.type === "track";
     if (this.#items.filter((item) => (item.frame.type === "track") === tracks).length >= BOUND) return false;
-    this.#items.push({ frame, label, made: now, state: "waiting", sentAt: 0, notBefore: 0, seq: 0, code: "" });
+    this.#items.push({ frame, label, attachments, made: now, state: "waiting", sentAt: 0, notBefore: 0, seq: 0, code: "" });
     this.#save();
     return true;
   }

@@ -6,12 +6,13 @@ declare const PARTS: Record<string, string>;
 export const hasPart = (name: string): boolean => Object.hasOwn(PARTS, name);
 
 export class Parts {
-  readonly #origin: string;
+  /** Of the server. */
+  readonly origin: string;
   readonly #loading = new Map<string, Promise<unknown>>();
   #failures = 0;
 
   constructor(origin: string) {
-    this.#origin = origin;
+    this.origin = origin;
   }
 
   /** Rejects where it cannot be had now; asked again it is fetched again. */
@@ -20,7 +21,7 @@ export class Parts {
     if (under) return under as Promise<T>;
     // Browsers remember that a module failed by its address.
     const again = this.#failures ? `&again=${this.#failures}` : "";
-    const loading: Promise<T> = import(`${this.#origin}/widget/${name}.js?v=${PARTS[name]}${again}`);
+    const loading: Promise<T> = import(`${this.origin}/widget/${name}.js?v=${PARTS[name]}${again}`);
     this.#loading.set(name, loading);
     loading.catch(() => {
       this.#failures++;

@@ -15,6 +15,26 @@ export interface Choice {
   value: unknown;
 }
 
+/** A file of a message. Its bytes are fetched by its id. */
+export interface Attachment {
+  id: string;
+  name: string;
+  type: string;
+  /** Bytes. */
+  size: number;
+  /** Of pictures, in pixels. */
+  width?: number;
+  height?: number;
+}
+
+/** What files a message may have. */
+export interface Limits {
+  /** Bytes of each. */
+  max_size: number;
+  max_count: number;
+  types: string[];
+}
+
 /** One line of a log. What a kind does not have is undefined; kinds that are not known are kept and not shown. */
 export interface Entry {
   seq: number;
@@ -30,6 +50,7 @@ export interface Entry {
   html?: string;
   /** Language of the words, where it is told. */
   locale?: string;
+  attachments?: Attachment[];
   choices?: unknown[];
   choice?: unknown;
   client_id?: string;
@@ -73,7 +94,7 @@ export interface ErrorFrame {
 }
 
 export type ServerFrame =
-  | { type: "welcome"; customer: string; anonymous_id?: string; conversations: ConversationFrame[] }
+  | { type: "welcome"; customer: string; anonymous_id?: string; conversations: ConversationFrame[]; attachments?: Limits | undefined }
   | { type: "opened"; conversation: ConversationFrame }
   | ({ type: "entry"; conversation_id: string } & Entry)
   | Delta
@@ -96,7 +117,7 @@ export interface Hello {
 
 /** Frames that end in `ack` or `error` with their `client_id`, and are sent until they do. */
 export type Answerable =
-  | { type: "say"; client_id: string; conversation_id?: string; text: string }
+  | { type: "say"; client_id: string; conversation_id?: string; text: string; attachments?: string[] }
   | { type: "choose"; client_id: string; conversation_id: string; choice: unknown }
   | { type: "confirm"; client_id: string; conversation_id: string; call_id: string; approve: boolean }
   | { type: "rate"; client_id: string; conversation_id: string; score: number; comment?: string }

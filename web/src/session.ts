@@ -10,10 +10,12 @@ import type { Parts } from "./parts";
 import {
   clientId,
   type Answerable,
+  type Attachment,
   type Choice,
   type Cursor,
   type Entry,
   type ErrorFrame,
+  type Limits,
   type ServerFrame,
 } from "./protocol";
 import type { Stop } from "./reconnect";
@@ -58,6 +60,8 @@ export class Session {
   readonly connection: Line;
   /** Once online on this page: before that, being offline is only being slow to arrive. */
   lostOnce = false;
+  /** What files may be sent; undefined where none may. */
+  limits: Limits | undefined;
   #seen: Record<string, number>;
   #typedAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -172,8 +176,8 @@ export class Session {
   }
 
   /** Sends what is answered, as soon as that can be; false where too much waits already. */
-  post(frame: Answerable, label = ""): boolean {
-    const fits = this.outbox.add(frame, label, Date.now());
+  post(frame: Answerable, label = "", attachments?: Attachment[]): boolean {
+    const fits = this.outbox.add(frame, label, Date.now(), attachments);
     this.#pump();
     this.#watcher.changed();
     return fits;
@@ -217,7 +221,7 @@ export class Session {
       if (cursor && !known) frames.push({ type: "reset", conversation_id: one.id });
       return one.frame(known ? cursor.seq : 0);
     });
-    return [...frames, { type: "welcome", customer: this.identity.customer ?? "", conversations }];
+    return [...frames, { type: "welcome", customer: this.identity.customer ?? "", conversations, attachments: this.limits }];
   }
 
   #status(status: Status, stop?: Stop): void {
@@ -268,6 +272,7 @@ export class Session {
     if (this.identity.customer !== null && this.identity.customer !== frame.customer) this.#forgetTalk();
     this.identity.welcomed(frame.customer, frame.anonymous_id);
     this.outbox.bind(frame.customer);
+    this.limits = frame.attachments;
     const listed = new Set(frame.conversations.map(({ id }) => id));
     for (const id of this.conversations.keys()) if (!listed.has(id)) this.conversations.delete(id);
     this.#seen = Object.fromEntries(Object.entries(this.#seen).filter(([id]) => listed.has(id)));

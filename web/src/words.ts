@@ -27,7 +27,8 @@ export class Words {
   /** Language of the words, for `lang`: that of the page where there are words in it, else English. */
   readonly language: string;
   readonly #table: Table;
-  readonly #tag: string;
+  /** For what `Intl` writes. */
+  readonly tag: string;
   // Made when they are needed: the first of each costs a page some milliseconds.
   #plurals: Intl.PluralRules | undefined;
   #clock: Intl.DateTimeFormat | undefined;
@@ -36,7 +37,7 @@ export class Words {
   constructor(locale: string, table?: Table) {
     this.language = table ? languageOf(locale) : "en";
     this.#table = { ...first, ...table };
-    this.#tag = this.language === languageOf(locale) ? supported(locale) : "en";
+    this.tag = this.language === languageOf(locale) ? supported(locale) : "en";
   }
 
   /** English words that were loaded later; those of the locale stand. */
@@ -55,19 +56,19 @@ export class Words {
 
   /** The form of a plural that this language has for a number. */
   counted(key: "unread" | "conversations", count: number): string {
-    this.#plurals ??= new Intl.PluralRules(this.#tag);
+    this.#plurals ??= new Intl.PluralRules(this.tag);
     return this.named(`${key}_${this.#plurals.select(count)}`, `${key}_other`, { count: this.number(count) });
   }
 
   number(count: number): string {
-    return (this.#numbers ??= new Intl.NumberFormat(this.#tag)).format(count);
+    return (this.#numbers ??= new Intl.NumberFormat(this.tag)).format(count);
   }
 
   /** Hour and minute; "" for what is no time. */
   time(at: number | string): string {
     const date = new Date(at);
     if (Number.isNaN(date.getTime())) return "";
-    return (this.#clock ??= new Intl.DateTimeFormat(this.#tag, { timeStyle: "short" })).format(date);
+    return (this.#clock ??= new Intl.DateTimeFormat(this.tag, { timeStyle: "short" })).format(date);
   }
 }
 

@@ -66,7 +66,7 @@ play("the bubble is one Tab behind the launcher, says why, and can be dismissed"
 });
 
 play("a bubble does not come up in a hidden page, and is not seen there", { place: "none" }, async (on) => {
-  await on.page.evaluate(() => Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true }));
+  await on.page.evaluate(() => Object.defineProperty(document, "hidden", { value: true, configurable: true }));
   await on.page.addScriptTag({ url: `${on.chat.origin}/widget.js` });
   opened(on);
   await on.until((root) => root.querySelector(".launcher")?.getAttribute("aria-label") === "Open chat, 1 unread message");
@@ -75,7 +75,7 @@ play("a bubble does not come up in a hidden page, and is not seen there", { plac
   assert.equal(await on.has(".bubble"), false);
   assert.equal(on.chat.count((f) => f.type === "seen"), 0);
   await on.page.evaluate(() => {
-    Object.defineProperty(document, "visibilityState", { value: "visible", configurable: true });
+    Object.defineProperty(document, "hidden", { value: false, configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
   });
   await on.$(".bubble");

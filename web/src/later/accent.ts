@@ -61,3 +61,10 @@ export function asHex(colour: string): string {
   const found = String(context.fillStyle);
   return found !== "#010203" && /^#[0-9a-f]{6}$/.test(found) ? found : "";
 }
+
+/** Rules for a colour in any writing; says on the console where it is none. */
+export function rulesOf(accent: string): string {
+  const rules = accentRules(asHex(accent));
+  if (!rules) console.warn(`Beckon: accent "${accent}" is no opaque colour.`);
+  return rules;
+}

@@ -2,6 +2,7 @@
 
 const SIZE = 32;
 const RADIUS = 8;
+const OURS = "#c84b13";
 
 let own: HTMLLinkElement | null = null;
 let before: string | null = null;
@@ -30,7 +31,7 @@ async function dotted(icon: HTMLLinkElement | null, colour: string): Promise<str
   }
 }
 
-/** Puts the dot on the icon, or takes it off again. */
+/** Puts the dot on the icon, or takes it off again. Without a colour of the company it has ours. */
 export async function mark(on: boolean, colour: string): Promise<void> {
   if (on === wanted) return;
   wanted = on;
@@ -41,7 +42,7 @@ export async function mark(on: boolean, colour: string): Promise<void> {
     own = before = null;
     return;
   }
-  const marked = await dotted(icon, colour);
+  const marked = await dotted(icon, colour || OURS);
   if (!wanted || marked === null || before !== null || own) return;
   if (icon) {
     before = icon.href;

@@ -3,6 +3,7 @@
 import { later as words } from "../locales/en.json";
 import css from "../styles/later.css";
 import { giveWay } from "./aside";
+import { Attach, Attached } from "./attaching";
 import { Ended } from "./ended";
 import { use, type Kit } from "./kit";
 import { lineOf } from "./lines";
@@ -19,6 +20,8 @@ import { Stop } from "./stop";
 import { Why } from "./why";
 
 export interface Later {
+  Attach: typeof Attach;
+  Attached: typeof Attached;
   Ended: typeof Ended;
   Failed: typeof Failed;
   Helped: typeof Helped;
@@ -41,5 +44,5 @@ export interface Later {
 
 export function make(kit: Kit): Later {
   use(kit);
-  return { Ended, Failed, Helped, List, Menu, MenuButton, Newest, Other, Ratings, Stop, Why, fill, giveWay, lineOf, othersOf, css, words };
+  return { Attach, Attached, Ended, Failed, Helped, List, Menu, MenuButton, Newest, Other, Ratings, Stop, Why, fill, giveWay, lineOf, othersOf, css, words };
 }

@@ -3,8 +3,14 @@
 import { Down } from "../view/icons";
 import type { View } from "../view/model";
 
-export const Newest = ({ view, go }: { view: View; go: () => void }) => (
-  <button type="button" class="newest" onClick={go}>
+function toEnd(button: HTMLElement): void {
+  const log = button.parentElement?.querySelector(".log");
+  log?.scrollTo(0, log.scrollHeight);
+  (log as HTMLElement | null)?.focus();
+}
+
+export const Newest = ({ view }: { view: View }) => (
+  <button type="button" class="newest" onClick={({ currentTarget }) => toEnd(currentTarget)}>
     <Down /> {view.words.t("newest")}
   </button>
 );

@@ -11,14 +11,16 @@ const LINES = 5;
 const grows = globalThis.CSS?.supports("field-sizing", "content") ?? false;
 
 export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaElement> }) {
-  const { current, words } = view;
+  const { current, later, words } = view;
   const place = current?.id ?? "";
+  const tray = view.files?.at(place);
   const draft = view.drafts.get(place) ?? "";
   const name = current?.holder === "operator" ? current.name : "";
   const hint = name ? words.t("write_to", { name }) : words.t("write");
 
   const send = () => {
     const text = draft.trim();
+    if (tray) return tray.send(text);
     if (!text || !view.say(text)) return;
     view.drafts.delete(place);
     view.changed();
@@ -32,8 +34,10 @@ export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaE
         send();
       }}
     >
+      {later && <later.Attach view={view} place={place} />}
       <textarea
         ref={field}
+        readOnly={tray?.busy}
         dir="auto"
         rows={grows ? 1 : Math.min(LINES, draft.split("\n").length)}
         maxLength={LONGEST}
@@ -53,7 +57,7 @@ export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaE
           send();
         }}
       />
-      <button type="submit" class="icon send" aria-label={words.t("send")} aria-disabled={!draft.trim()}>
+      <button type="submit" class="icon send" aria-label={words.t("send")} aria-disabled={tray ? tray.busy : !draft.trim()}>
         <Send />
       </button>
     </form>

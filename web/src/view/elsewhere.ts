@@ -23,7 +23,7 @@ export function cornerOf(side: "left" | "right"): Box {
 
 /** What makes this a bad moment for something to come up in this place; "" for a good one. */
 export function badMoment(place: Box, typing: boolean): "hidden" | "card" | "covered" | "typing" | "" {
-  if (document.visibilityState !== "visible") return "hidden";
+  if (document.hidden) return "hidden";
   const element = focusedOutside();
   if (!element?.matches(FIELDS)) return "";
   if (overlap(element.getBoundingClientRect(), place)) return "covered";

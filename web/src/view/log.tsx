@@ -2,6 +2,7 @@
 
 import { Component, createRef } from "preact";
 import type { Conversation, Offer } from "../conversation";
+import type { Attachment } from "../protocol";
 import { Choices } from "./choices";
 import type { View } from "./model";
 import { localsOf, rowsOf, type Row } from "./rows";
@@ -11,14 +12,22 @@ import { Who } from "./who";
 /** Nearer to the end than this is being at the end: the log follows what comes. */
 const NEAR_PX = 60;
 
+/** The customer's own words, and files. */
+const Mine = ({ view, text, lang, files }: { view: View; text: string; lang?: string | undefined; files: Attachment[] | undefined }) => (
+  <>
+    <span class="hush">{view.words.t("you")}: </span>
+    {(text || !files) && <Text text={text} lang={lang} class="slip" />}
+    {files && view.later && <view.later.Attached view={view} files={files} />}
+  </>
+);
+
 function Local({ view, row }: { view: View; row: Extract<Row, { row: "local" }> }) {
   const { words } = view;
   const { item } = row;
   const state = item.state === "taken" ? "sent" : view.trouble ? "kept" : "sending";
   return (
     <li class={`mine ${item.state}`}>
-      <span class="hush">{words.t("you")}: </span>
-      <Text text={item.label} class="slip" />
+      <Mine view={view} text={item.label} files={item.attachments} />
       {item.state === "failed" ? view.later && <view.later.Failed view={view} item={item} /> : <p class="meta">{words.t(state)}</p>}
     </li>
   );
@@ -31,10 +40,17 @@ function Line({ view, conversation, row, offer }: { view: View; conversation: Co
     const { entry, speaker } = row;
     const time = row.last && words.time(entry.at);
     const mine = entry.by === "customer";
+    const text = entry.text ?? "";
     return (
       <li class={mine ? "mine" : `theirs ${entry.by}`}>
-        {mine ? <span class="hush">{words.t("you")}: </span> : row.first && <Who view={view} speaker={speaker} />}
-        {entry.html && !mine ? <Words key={entry.id} view={view} entry={entry} /> : <Text text={entry.text ?? ""} lang={entry.locale} {...(mine ? { class: "slip" } : {})} />}
+        {!mine && row.first && <Who view={view} speaker={speaker} />}
+        {mine ? (
+          <Mine view={view} text={text} lang={entry.locale} files={entry.attachments} />
+        ) : entry.html ? (
+          <Words key={entry.id} view={view} entry={entry} />
+        ) : (
+          <Text text={text} lang={entry.locale} />
+        )}
         {conversation && offer?.seq === entry.seq && <Choices view={view} conversation={conversation} offer={offer} />}
         {time && (
           <p class="meta">
@@ -76,20 +92,15 @@ export class Log extends Component<LogProps, { away: boolean }> {
     return localsOf(this.props.conversation, this.props.view.session.outbox.list).length;
   }
 
-  #toEnd = (): void => {
+  #toEnd(): void {
     const log = this.#scroller.current;
     if (log) log.scrollTop = log.scrollHeight;
-  };
+  }
 
   #scrolled = (): void => {
     const log = this.#scroller.current;
     const away = log !== null && log.scrollHeight - log.scrollTop - log.clientHeight > NEAR_PX;
     if (away !== this.state.away) this.setState({ away });
-  };
-
-  #return = (): void => {
-    this.#toEnd();
-    this.#scroller.current?.focus();
   };
 
   override render() {
@@ -119,7 +130,7 @@ export class Log extends Component<LogProps, { away: boolean }> {
           )}
         </div>
         {conversation && view.later && <view.later.Stop view={view} conversation={conversation} />}
-        {this.state.away && view.later && <view.later.Newest view={view} go={this.#return} />}
+        {this.state.away && view.later && <view.later.Newest view={view} />}
       </div>
     );
   }

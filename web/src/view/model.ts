@@ -7,6 +7,7 @@ import type { Options } from "../options";
 import type { Choice, Entry, ErrorFrame } from "../protocol";
 import type { Stop } from "../reconnect";
 import type { Later } from "../later";
+import type { Files } from "../later/files";
 import type { Ratings } from "../later/ratings";
 import { plain } from "../plain";
 import type { Parts } from "../parts";
@@ -50,6 +51,8 @@ export class View implements Watcher {
   /** What is being written, by conversation ("" for a new one): closing the panel does not lose it. */
   readonly drafts = new Map<string, string>();
   ratings: Ratings | null = null;
+  /** Files that wait to be sent; null until the part for them is there. */
+  files: Files | null = null;
   /** What was unfolded: "why:ID", "menu", "sure". */
   readonly unfolded = new Set<string>();
   #chosen: string | null = null;
@@ -293,7 +296,7 @@ export class View implements Watcher {
 
   /** After a picture was drawn: what is really in view has been seen. */
   looked(inView: boolean): void {
-    if (!inView || document.visibilityState !== "visible") return;
+    if (!inView || document.hidden) return;
     const conversation = this.open && !this.list ? this.current : this.bubble;
     if (conversation?.lastSeq) this.session.sawUpTo(conversation, conversation.lastSeq);
   }
@@ -312,6 +315,7 @@ export class View implements Watcher {
     this.#storages.lasting.set("rated", null);
     this.unfolded.clear();
     this.drafts.clear();
+    this.files?.clear();
     this.announcer.clear();
     this.changed();
   }
