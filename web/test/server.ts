@@ -1,7 +1,7 @@
 // The server's side of `beckon.v1`, small: logs with dense numbers, answers kept by client_id, deltas on demand.
 
 import { readFileSync } from "node:fs";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer, type WebSocket } from "ws";
 
@@ -38,6 +38,7 @@ export class ChatServer {
   #http = createServer((request, response) => {
     if (request.url === "/widget.js") response.setHeader("content-type", "text/javascript").end(built("widget.js"));
     else if (request.url?.startsWith("/widget/")) this.#part(request.url, response);
+    else if (request.url?.startsWith("/v1/chat/attachments")) void this.#attachments(request, response);
     else response.writeHead(404).end();
   });
   #sockets = new Set<WebSocket>();
@@ -55,6 +56,48 @@ export class ChatServer {
     this.parts.push(name);
     if (this.withholds) response.writeHead(404).end();
     else response.setHeader("content-type", "text/javascript").setHeader("access-control-allow-origin", "*").end(built(name));
+  }
+
+  /** What `welcome` says of files; none where they are off. */
+  limits: Json | undefined;
+  readonly files = new Map<string, { meta: Json; bytes: Buffer; used: boolean }>();
+  /** Every upload and every fetch: the path with its query, and whose it was. */
+  readonly transfers: string[] = [];
+  /** A status for an upload in place of the answer; null where it is taken. */
+  refusesFile: (transfer: string) => number | null | Promise<number | null> = () => null;
+
+  /** Files as the contract has them: who asks is told by a header, a preflight comes before. */
+  async #attachments(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, headers, url = "" } = request;
+    response.setHeader("access-control-allow-origin", headers.origin ?? "").setHeader("vary", "origin");
+    if (method === "OPTIONS") {
+      response.setHeader("access-control-allow-methods", "POST, GET").setHeader("access-control-allow-headers", "authorization, x-beckon-anonymous, content-type");
+      return void response.writeHead(204).end();
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const transfer = `${method} ${url} ${headers.authorization ?? headers["x-beckon-anonymous"] ?? "nobody"}`;
+    this.transfers.push(transfer);
+    const refused = await this.refusesFile(transfer);
+    if (refused !== null) return void response.writeHead(refused, { "content-type": "application/json" }).end(JSON.stringify({ error: "refused" }));
+    if (method === "GET") {
+      const file = this.files.get(url.split("/").at(-1) ?? "");
+      if (!file) return void response.writeHead(404).end();
+      response.setHeader("content-type", file.meta.type).setHeader("content-disposition", "attachment").setHeader("x-content-type-options", "nosniff");
+      return void response.setHeader("cache-control", "private, max-age=3600, immutable").end(file.bytes);
+    }
+    const meta = this.keep(Buffer.concat(chunks), new URL(url, this.origin).searchParams.get("name") ?? "");
+    response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify(meta));
+  }
+
+  /** Keeps a file as an upload does. Pictures are PNG here, which say their size first. */
+  keep(bytes: Buffer, name: string): Json {
+    const id = `att_${this.files.size + 1}`;
+    const picture = bytes.subarray(1, 4).toString() === "PNG";
+    const size = picture ? { type: "image/png", width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) } : { type: "application/pdf" };
+    const meta = { id, name, size: bytes.length, ...size };
+    this.files.set(id, { meta, bytes, used: false });
+    return meta;
   }
 
   static async start(): Promise<ChatServer> {
@@ -179,7 +222,7 @@ export class ChatServer {
       conversations.push(this.#shown(talk, known ? cursor.seq : 0));
     }
     const who = hello.token ? { customer: `user:${hello.token}` } : { customer: "anon:x", anonymous_id: hello.anonymous_id ?? "anonymous-secret-of-this-browser" };
-    send({ type: "welcome", ...who, conversations });
+    send({ type: "welcome", ...who, conversations, ...(this.limits ? { attachments: this.limits } : {}) });
     this.#sockets.add(socket);
   }
 
@@ -200,12 +243,16 @@ export class ChatServer {
   #take(frame: Json): Json {
     const { client_id, conversation_id, type } = frame;
     const error = (code: string) => ({ type: "error", code, message: code, client_id, conversation_id });
+    const files = (frame.attachments ?? []).map((id: string) => this.files.get(id));
+    if (files.some((file: { used: boolean } | undefined) => !file || file.used)) return error("attachment_gone");
+    for (const file of files) file.used = true;
+    const attachments = files.length ? { attachments: files.map(({ meta }: { meta: Json }) => meta) } : {};
     if (type === "say" && !conversation_id) {
       if (!this.playbook) return error("no_conversation");
       const id = `c-${client_id.slice(0, 6)}`;
       const talk: Talk = { id, playbook: this.playbook, state: "open", holder: "assistant", why: "", log: [] };
       this.talks.set(id, talk);
-      this.#log(talk, { by: "customer", kind: "message", text: frame.text, client_id });
+      this.#log(talk, { by: "customer", kind: "message", text: frame.text, client_id, ...attachments });
       this.send({ type: "opened", conversation: this.#shown(talk, 0) });
       return { type: "ack", client_id, conversation_id: id, seq: 1 };
     }
@@ -220,7 +267,7 @@ export class ChatServer {
     const label = offered.find((c: Json | string) => (typeof c === "string" ? c : c.value) === frame.choice);
     if (type === "choose" && label === undefined) return error("choice_gone");
     const entry =
-      type === "say" ? { kind: "message", text: frame.text, client_id }
+      type === "say" ? { kind: "message", text: frame.text, client_id, ...attachments }
       : type === "choose" ? { kind: "message", text: typeof label === "string" ? label : label.label, choice: frame.choice, client_id }
       : type === "confirm" ? { kind: "confirmed", call_id: frame.call_id, approve: frame.approve, client_id }
       : { kind: "closed", outcome: { kind: "abandoned" } };
