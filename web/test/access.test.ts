@@ -4,11 +4,21 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import { violations } from "./axe";
 import { closeBrowser, play, type Scene } from "./browser";
+import { LIMITS, pdf, png, svg } from "./samples";
 
 after(closeBrowser);
 
 const OPENING = "Your card was declined for order 1042. Shall I help?";
 const html = '<p>Two ways, both <strong>free</strong>:</p><ol><li>wait, <code>€0</code></li></ol><blockquote>quoted</blockquote><p><a href="https://shop.example">your order</a></p>';
+
+const takesFiles = (on: Scene): void => void (on.chat.limits = LIMITS);
+
+const drag = (on: Scene, type: string) =>
+  on.page.evaluate((what) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["x"], "x.pdf"));
+    document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".log")?.dispatchEvent(new DragEvent(what, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+  }, type);
 
 /** All that can be on show, one after the other. */
 const states: [name: string, reach: (on: Scene) => Promise<void>][] = [
@@ -26,6 +36,26 @@ const states: [name: string, reach: (on: Scene) => Promise<void>][] = [
       await on.$(".confirm .btn");
     },
   ],
+  [
+    "files",
+    async (on) => {
+      await on.pick({ "broken.png": png(600, 300), "receipt-of-the-order-that-came-broken-and-late-in-autumn.pdf": pdf(), "logo.svg": svg });
+      await on.until((root) => root.querySelectorAll(".tray li").length === 2 && root.querySelector(".alert")?.textContent);
+    },
+  ],
+  ["files dragged over it", async (on) => (await drag(on, "dragover"), void (await on.$(".drop")))],
+  [
+    "files that were not taken",
+    async (on) => {
+      await drag(on, "dragleave");
+      await on.gone(".drop");
+      on.chat.refusesFile = () => 429;
+      await on.click(".send");
+      await on.$(".tray .link");
+      on.complaints.splice(0);
+    },
+  ],
+  ["files sent", async (on) => (on.chat.refusesFile = () => null, await on.click(".send"), await on.$("ol canvas"), await on.$("ol .file"), await on.gone(".tray"))],
   ["streaming", async (on) => (on.chat.send({ type: "delta", conversation_id: "c1", turn_id: "t", try: 1, index: 0, text: "Let me" }), void (await on.$(".streaming")))],
   [
     "offline",
@@ -66,7 +96,7 @@ const states: [name: string, reach: (on: Scene) => Promise<void>][] = [
 
 for (const theme of ["light", "dark"]) {
   for (const locale of ["en", "ar"]) {
-    play(`axe finds nothing in any state: ${theme}, ${locale}`, { tag: `data-theme="${theme}" data-locale="${locale}" data-launcher="always" data-company="Northwind"` }, async (on) => {
+    play(`axe finds nothing in any state: ${theme}, ${locale}`, { tag: `data-theme="${theme}" data-locale="${locale}" data-launcher="always" data-company="Northwind"`, before: takesFiles }, async (on) => {
       for (const [name, reach] of states) {
         await reach(on);
         assert.deepEqual(await violations(on), [], name);
@@ -75,7 +105,7 @@ for (const theme of ["light", "dark"]) {
   }
 }
 
-play("axe finds nothing in a sheet of 320 pixels", { tag: 'data-launcher="always"', width: 320, height: 640 }, async (on) => {
+play("axe finds nothing in a sheet of 320 pixels", { tag: 'data-launcher="always"', before: takesFiles, width: 320, height: 640 }, async (on) => {
   for (const [name, reach] of states) {
     await reach(on);
     assert.deepEqual(await violations(on), [], name);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import puppeteer, { type Browser, type ElementHandle, type Page } from "puppeteer-core";
+import { written } from "./samples";
 import { ChatServer, HostSite } from "./server";
 
 /** How long anything may take on a machine that is slow and busy, in milliseconds: reached only by what fails. */
@@ -149,6 +150,12 @@ export class Scene {
     await this.click("textarea");
     await this.page.keyboard.type(text);
     await this.page.keyboard.press("Enter");
+  }
+
+  /** Picks files as the file dialog does. */
+  async pick(files: Record<string, Buffer>): Promise<void> {
+    const input = (await this.$(".composer input[type=file]")) as unknown as ElementHandle<HTMLInputElement>;
+    await input.uploadFile(...written(files));
   }
 
   /** A call of the page. */

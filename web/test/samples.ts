@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 
+/** What a server may say of files. */
+export const LIMITS = { max_size: 5_242_880, max_count: 3, types: ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"] };
+
 function chunk(name: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(name, "latin1"), data]);
   const whole = Buffer.alloc(body.length + 8);

@@ -36,8 +36,8 @@ function Attach({ view, files, place }: { view: View; files: Files; place: strin
       {tray && (
         <div class="tray">
           <ul class="files" aria-label={words.t("files")}>
-            {tray.list.map((picked, i) => (
-              <Waiting key={i} view={view} tray={tray} picked={picked} />
+            {tray.list.map((picked) => (
+              <Waiting key={picked.key} view={view} tray={tray} picked={picked} />
             ))}
           </ul>
           {tray.failed && (

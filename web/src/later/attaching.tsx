@@ -32,6 +32,7 @@ export function Attach({ view, place }: { view: View; place: string }) {
 /** The files of a message: their names, until more can be shown. */
 export function Attached({ view, files }: { view: View; files: Attachment[] }) {
   const Part = partFor(view);
+  if (!files.length) return null;
   if (Part && view.files) return <Part.Attached view={view} files={view.files} list={files} />;
   return (
     <ul class="files">

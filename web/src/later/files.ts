@@ -13,6 +13,7 @@ const TOLD_EVERY_MS = 3_000;
 
 /** A file that waits. */
 export interface Picked {
+  key: number;
   file: File;
   name: string;
   type: string;
@@ -119,6 +120,7 @@ export class Files {
   readonly #own = new Map<string, File>();
   readonly #pictures = new Map<string, Picture>();
   #panel: Element | null = null;
+  #picked = 0;
   /** Grows with each customer who is forgotten. */
   #times = 0;
 
@@ -172,7 +174,7 @@ export class Files {
       if (problem) problems.push(problem);
       else {
         this.#trays.set(place, tray);
-        tray.list.push({ file, name, type: type ?? "", share: null, made: null, ends: new AbortController() });
+        tray.list.push({ key: ++this.#picked, file, name, type: type ?? "", share: null, made: null, ends: new AbortController() });
         view.announcer.say(view.words.t("attached", { name: isolated(name) }));
       }
     }
