@@ -4,12 +4,13 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { closeBrowser, scene, type Scene } from "../test/browser";
+import { LIMITS, pdf, png, svg } from "../test/samples";
 
 const forDocs = process.argv[2] === "--docs";
 const folder = forDocs ? "../docs/pictures/all/widget" : (process.argv[2] ?? "gallery/.out");
 mkdirSync(folder, { recursive: true });
 
-const say: Record<string, { opening: string; choices: string[]; more: string; html: string; mine: string; person: string; summary: string; why: string }> = {
+const say: Record<string, { opening: string; choices: string[]; more: string; html: string; mine: string; person: string; broken: string; receipt: string; summary: string; why: string }> = {
   en: {
     opening: "Hi Ana, your card was declined for order A1042. Shall I help?",
     choices: ["Try again", "Use another card", "Not now"],
@@ -17,6 +18,8 @@ const say: Record<string, { opening: string; choices: string[]; more: string; ht
     html: "<p>Two ways to fix it, both <strong>free</strong>:</p><ol><li>a <em>replacement</em> from the Lisbon shop, tomorrow before 12</li><li>your money back, <code>€59.90</code></li></ol><p>See <a href=\"https://shop.example/orders/A1042\">your order</a>.</p>",
     mine: "Wednesday is too late, it is a present",
     person: "Hi Ana, Rui here. I can book the replacement now.",
+    broken: "it came like this.png",
+    receipt: "receipt A1042 of 3 November, as it was in the parcel.pdf",
     summary: "Send a replacement for order A1042",
     why: "Because your payment for this order failed.",
   },
@@ -27,6 +30,8 @@ const say: Record<string, { opening: string; choices: string[]; more: string; ht
     html: "<p>هناك حلّان، كلاهما <strong>مجاني</strong>:</p><ol><li>بديل من متجر لشبونة غدًا قبل الساعة 12</li><li>استرداد المبلغ <code>€59.90</code></li></ol>",
     mine: "الأربعاء متأخر جدًا، إنها هدية",
     person: "مرحبًا عمر، معك ليلى. يمكنني حجز البديل الآن.",
+    broken: "هكذا وصلت.png",
+    receipt: "إيصال A1042.pdf",
     summary: "إرسال بديل للطلب A1042",
     why: "لأن عملية الدفع لهذا الطلب فشلت.",
   },
@@ -36,6 +41,17 @@ const take = (on: Scene, name: string) =>
   forDocs
     ? on.page.screenshot({ path: join(folder, `${name}.webp`) as `${string}.webp`, type: "webp", quality: 75 })
     : on.page.screenshot({ path: join(folder, `${name}.png`) as `${string}.png` });
+
+/** Answers the upload that waits. */
+let answer = (_status: number): void => {};
+
+/** A file comes over the panel, or goes away again. */
+const drag = (on: Scene, type: string) =>
+  on.page.evaluate((what) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["x"], "x.pdf"));
+    document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".log")?.dispatchEvent(new DragEvent(what, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+  }, type);
 
 type Step = [name: string, act: (on: Scene, words: (typeof say)[string]) => Promise<void>];
 
@@ -75,6 +91,27 @@ const steps: Step[] = [
   ["4c-helped", async (on, w) => {
     on.chat.append("c1", { by: "assistant", kind: "message", text: w.more, turn_id: "t", try: 1 });
     await on.click(".helped .thumb");
+  }],
+  ["4d-files", async (on, w) => {
+    await on.pick({ [w.broken]: png(900, 600), [w.receipt]: pdf(), "logo.svg": svg });
+    await on.until((root) => root.querySelectorAll(".tray li").length === 2 && root.querySelector(".alert")?.textContent);
+  }],
+  ["4e-drop", async (on) => (await drag(on, "dragover"), void (await on.$(".drop")))],
+  ["4f-sending", async (on, w) => {
+    await drag(on, "dragleave");
+    on.chat.refusesFile = () => new Promise((answered) => (answer = answered));
+    await on.write(w.mine);
+    await on.until((root) => /100|١٠٠/.test(root.querySelector(".tray .meta")?.textContent ?? ""));
+  }],
+  ["4g-not-taken", async (on) => {
+    answer(503);
+    await on.$(".tray .link");
+  }],
+  ["4h-sent", async (on) => {
+    on.chat.refusesFile = () => null;
+    await on.click(".tray .link");
+    await on.$("ol .file");
+    await on.gone(".tray");
   }],
   ["5-offline", async (on, w) => {
     on.chat.refuse = () => [4503, "60"];
@@ -121,7 +158,7 @@ const steps: Step[] = [
 ];
 
 async function shoot(name: string, locale: string, theme: string, width: number, height: number, only?: string[]): Promise<void> {
-  const on = await scene({ tag: `data-locale="${locale}" data-theme="${theme}" data-company="Northwind" data-launcher="always"`, width, height });
+  const on = await scene({ tag: `data-locale="${locale}" data-theme="${theme}" data-company="Northwind" data-launcher="always"`, before: ({ chat }) => void (chat.limits = LIMITS), width, height });
   await on.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
   if (theme === "dark") await on.page.addStyleTag({ content: "html{background:#0b0d0c;color:#ddd}" });
   const words = say[locale] ?? say.en;
@@ -145,5 +182,5 @@ await shoot("light", "en", "light", 470, 720);
 await shoot("dark", "en", "dark", 470, 720);
 await shoot("rtl", "ar", "light", 470, 720);
 await shoot("rtl-dark", "ar", "dark", 470, 720);
-await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "9-rating"]);
+await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "4d-files", "4g-not-taken", "4h-sent", "9-rating"]);
 await closeBrowser();

@@ -116,6 +116,13 @@ play("axe finds nothing in a sheet of 320 pixels", { tag: 'data-launcher="always
         .map((element) => element.className || element.tagName),
     );
     assert.deepEqual(small, [], name);
+    // Nothing stands beside the sheet, where it is cut off.
+    const beside = await on.page.evaluate(() =>
+      [...(document.querySelector("beckon-widget")?.shadowRoot?.querySelectorAll(".panel button, .panel textarea, .panel canvas") ?? [])]
+        .filter((element) => element.getClientRects().length && (element.getBoundingClientRect().left < 0 || element.getBoundingClientRect().right > innerWidth))
+        .map((element) => element.className || element.tagName),
+    );
+    assert.deepEqual(beside, [], name);
   }
 });
 

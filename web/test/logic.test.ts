@@ -9,6 +9,7 @@ import { Outbox } from "../src/outbox";
 import { choicesOf, clientId, readFrame, type Delta, type Entry } from "../src/protocol";
 import { afterClose, backoff } from "../src/reconnect";
 import { settlement } from "../src/later/confirmation";
+import { isPicture, kindOf, nameOf, sizeOf } from "../src/later/kinds";
 import { Streams } from "../src/streams";
 import { callName, othersOf } from "../src/later/others";
 import { rowsOf } from "../src/view/rows";
@@ -267,6 +268,47 @@ test("text on any accent can be read, and a faint accent gets an edge", () => {
   assert.match(accentRules("#ffff66"), /\.root\.light\{[^}]*--accent-edge:var\(--ink\)/);
   assert.match(accentRules("#0b6b63"), /--accent-edge:#0b6b63/);
   assert.equal(accentRules("red}*{display:none"), "");
+});
+
+test("a file is what its first bytes say", () => {
+  const head = (text: string) => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  for (const [bytes, type] of [
+    ["\x89PNG\r\n\x1a\nIHDR", "image/png"],
+    ["\xff\xd8\xff\xe0JFIF", "image/jpeg"],
+    ["GIF87a", "image/gif"],
+    ["GIF89a", "image/gif"],
+    ["RIFF\x10\x00\x00\x00WEBP", "image/webp"],
+    ["%PDF-1.7", "application/pdf"],
+    ["RIFF\x10\x00\x00\x00WAVE", ""],
+    ["\x89PNG\n", ""],
+    ["<svg xmlns=", ""],
+    ["<!doctype ht", ""],
+    [" %PDF-1.7", ""],
+    ["", ""],
+  ] as const) assert.equal(kindOf(head(bytes)), type, bytes);
+});
+
+test("a picture is drawn only where its size is known and not beyond all measure", () => {
+  const file = { id: "att_1", name: "a", type: "image/png", size: 1, width: 800, height: 600 };
+  assert.equal(isPicture(file), true);
+  for (const other of [{ type: "image/svg+xml" }, { type: "application/pdf" }, { width: 0 }, { height: 1.5 }, { width: 100_000, height: 100_000 }]) assert.equal(isPicture({ ...file, ...other }), false, JSON.stringify(other));
+  assert.equal(isPicture({ id: "att_1", name: "a", type: "image/png", size: 1 }), false);
+});
+
+test("names of files are of one line, no path, as long as a server takes, and turn nothing around", () => {
+  assert.equal(nameOf("receipt.pdf"), "receipt.pdf");
+  assert.equal(nameOf("a\u0000b\n\u202egpj.exe"), "abgpj.exe");
+  assert.equal(nameOf("../../etc\\passwd"), "..-..-etc-passwd");
+  assert.equal(nameOf("إيصال.pdf"), "إيصال.pdf");
+  assert.equal(nameOf(" \u2066 "), "file");
+  const long = nameOf(`${"😀".repeat(300)}.jpeg`);
+  assert.equal(Array.from(long).length, 200);
+  assert.match(long, /😀\.jpeg$/);
+});
+
+test("sizes are written as people read them", () => {
+  for (const [bytes, text] of [[1, "1 kB"], [12_345, "12 kB"], [999_499, "999 kB"], [999_500, "1 MB"], [5_242_880, "5.2 MB"]] as const) assert.equal(sizeOf(bytes, "en"), text);
+  assert.equal(sizeOf(5_242_880, "de"), "5,2 MB");
 });
 
 test("words count, and an unknown locale speaks English", () => {

@@ -8,12 +8,17 @@ import { Clip, Sheet } from "./icons";
 import { isPicture, labelOf, sizeOf } from "./kinds";
 import { use, type Kit } from "./kit";
 
-const about = ({ words }: View, type: string, size: number): string => `${labelOf(type)}, ${sizeOf(size, words.tag)}`;
+/** Each in its own direction: beside Arabic words "PDF" would carry the number away. */
+const About = ({ view, type, size }: { view: View; type: string; size: number }) => (
+  <>
+    <bdi>{labelOf(type)}</bdi>, <bdi>{sizeOf(size, view.words.tag)}</bdi>
+  </>
+);
 
 function Waiting({ view, tray, picked }: { view: View; tray: Tray; picked: Picked }) {
   const { words } = view;
   const { name, type, file, share, made } = picked;
-  const state = made ? words.t("uploaded") : share !== null ? words.t("uploading", { percent: percent(view, share) }) : about(view, type, file.size);
+  const state = made ? words.t("uploaded") : share !== null ? words.t("uploading", { percent: percent(view, share) }) : <About view={view} type={type} size={file.size} />;
   return (
     <li>
       <Sheet />
@@ -85,7 +90,9 @@ function File({ view, files, file }: { view: View; files: Files; file: Attachmen
       <span class="line">
         <span class="hush">{words.t("download")}: </span>
         <bdi class="name">{file.name}</bdi>
-        <span class="meta">{about(view, file.type, file.size)}</span>
+        <span class="meta">
+          <About view={view} type={file.type} size={file.size} />
+        </span>
       </span>
     </button>
   );
