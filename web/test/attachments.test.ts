@@ -76,7 +76,7 @@ play("a picture and a document are picked, seen, sent with words, and stand in t
   assert.deepEqual(size, [44, 44]);
   await on.pick({ "broken.png": png(600, 300, HILL), "receipt.pdf": pdf() });
   await waits(on, 2);
-  assert.match((await rows(on)).join(" | "), /^broken\.png; PNG, \d+ kB \| receipt\.pdf; PDF, 12 kB$/);
+  assert.match((await rows(on)).join(" | "), /^broken\.png; PNG · \d+ kB \| receipt\.pdf; PDF · 12 kB$/);
   assert.equal(on.chat.transfers.length, 0, "nothing goes before it is sent");
   await on.write("It came like this");
   const { text, attachments, conversation_id } = await on.chat.got((f) => f.type === "say");
@@ -88,7 +88,7 @@ play("a picture and a document are picked, seen, sent with words, and stand in t
   await drawn(on);
   const canvas = await (await on.$("ol canvas")).evaluate((one) => [one.getAttribute("role"), one.getAttribute("aria-label"), one.getBoundingClientRect().width, one.getBoundingClientRect().height]);
   assert.deepEqual(canvas, ["img", "broken.png", 220, 110]);
-  assert.equal(await on.text("ol .file"), "Download: receipt.pdfPDF, 12 kB");
+  assert.equal(await on.text("ol .file"), "Download: receipt.pdfPDF · 12 kB");
   assert.deepEqual(on.chat.transfers.filter((one) => one.startsWith("GET")), [], "what was sent from here is not fetched");
   await on.until((root) => (root.querySelector("textarea") as HTMLTextAreaElement).value === "");
 });

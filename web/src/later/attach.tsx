@@ -11,7 +11,7 @@ import { use, type Kit } from "./kit";
 /** Each in its own direction: beside Arabic words "PDF" would carry the number away. */
 const About = ({ view, type, size }: { view: View; type: string; size: number }) => (
   <>
-    <bdi>{labelOf(type)}</bdi>, <bdi>{sizeOf(size, view.words.tag)}</bdi>
+    <bdi>{labelOf(type)}</bdi> · <bdi>{sizeOf(size, view.words.tag)}</bdi>
   </>
 );
 
