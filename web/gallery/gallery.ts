@@ -92,27 +92,6 @@ const steps: Step[] = [
     on.chat.append("c1", { by: "assistant", kind: "message", text: w.more, turn_id: "t", try: 1 });
     await on.click(".helped .thumb");
   }],
-  ["4d-files", async (on, w) => {
-    await on.pick({ [w.broken]: png(900, 600), [w.receipt]: pdf(), "logo.svg": svg });
-    await on.until((root) => root.querySelectorAll(".tray li").length === 2 && root.querySelector(".alert")?.textContent);
-  }],
-  ["4e-drop", async (on) => (await drag(on, "dragover"), void (await on.$(".drop")))],
-  ["4f-sending", async (on, w) => {
-    await drag(on, "dragleave");
-    on.chat.refusesFile = () => new Promise((answered) => (answer = answered));
-    await on.write(w.mine);
-    await on.until((root) => /100|١٠٠/.test(root.querySelector(".tray .meta")?.textContent ?? ""));
-  }],
-  ["4g-not-taken", async (on) => {
-    answer(503);
-    await on.$(".tray .link");
-  }],
-  ["4h-sent", async (on) => {
-    on.chat.refusesFile = () => null;
-    await on.click(".tray .link");
-    await on.$("ol .file");
-    await on.gone(".tray");
-  }],
   ["5-offline", async (on, w) => {
     on.chat.refuse = () => [4503, "60"];
     on.chat.cut(4503, "60");
@@ -155,10 +134,36 @@ const steps: Step[] = [
     await on.click(".menu > button");
     await on.$(".list li:nth-child(2)");
   }],
+  ["11-files", async (on, w) => {
+    // Files are off by default: from here on this server takes them.
+    on.chat.limits = LIMITS;
+    on.chat.hook = () => false;
+    on.chat.cut();
+    await on.click(".list li:first-child button");
+    await on.pick({ [w.broken]: png(900, 600), [w.receipt]: pdf(), "logo.svg": svg });
+    await on.until((root) => root.querySelectorAll(".tray li").length === 2 && root.querySelector(".alert")?.textContent);
+  }],
+  ["11b-drop", async (on) => (await drag(on, "dragover"), void (await on.$(".drop")))],
+  ["11c-sending", async (on, w) => {
+    await drag(on, "dragleave");
+    on.chat.refusesFile = () => new Promise((answered) => (answer = answered));
+    await on.write(w.mine);
+    await on.until((root) => /100|١٠٠/.test(root.querySelector(".tray .meta")?.textContent ?? ""));
+  }],
+  ["11d-not-taken", async (on) => {
+    answer(503);
+    await on.$(".tray .link");
+  }],
+  ["11e-sent", async (on) => {
+    on.chat.refusesFile = () => null;
+    await on.click(".tray .link");
+    await on.$("ol .file");
+    await on.gone(".tray");
+  }],
 ];
 
 async function shoot(name: string, locale: string, theme: string, width: number, height: number, only?: string[]): Promise<void> {
-  const on = await scene({ tag: `data-locale="${locale}" data-theme="${theme}" data-company="Northwind" data-launcher="always"`, before: ({ chat }) => void (chat.limits = LIMITS), width, height });
+  const on = await scene({ tag: `data-locale="${locale}" data-theme="${theme}" data-company="Northwind" data-launcher="always"`, width, height });
   await on.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
   if (theme === "dark") await on.page.addStyleTag({ content: "html{background:#0b0d0c;color:#ddd}" });
   const words = say[locale] ?? say.en;
@@ -182,5 +187,5 @@ await shoot("light", "en", "light", 470, 720);
 await shoot("dark", "en", "dark", 470, 720);
 await shoot("rtl", "ar", "light", 470, 720);
 await shoot("rtl-dark", "ar", "dark", 470, 720);
-await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "4d-files", "4g-not-taken", "4h-sent", "9-rating"]);
+await shoot("phone", "en", "light", 320, 640, ["1-bubble", "2-open", "3-talk", "9-rating", "11-files", "11d-not-taken", "11e-sent"]);
 await closeBrowser();
