@@ -51,7 +51,7 @@ export class Tray {
   send(text: string): void {
     const { view } = this.#files;
     if (this.busy) return;
-    if (view.trouble) return this.#files.warn("files_offline");
+    if (view.trouble) return this.#files.warn(away(view));
     void this.#send(text).catch((error: unknown) => {
       this.busy = false;
       this.failed = true;
@@ -112,6 +112,9 @@ export class Tray {
 /** A share, as people read it. */
 export const percent = ({ words }: View, share: number): string => words.number(Math.floor(share * 100));
 
+/** Why nothing can be sent now. */
+const away = ({ trouble }: View) => (trouble === "offline" ? "files_offline" : "files_off");
+
 export class Files {
   readonly view: View;
   /** Something is dragged over the panel. */
@@ -164,7 +167,7 @@ export class Files {
     const { limits } = view.session;
     if (!limits || this.at(place)?.busy) return;
     const mine = this.#times;
-    const problems = view.trouble ? [view.words.t("files_offline")] : [];
+    const problems = view.trouble ? [view.words.t(away(view))] : [];
     for (const file of picked) {
       const name = nameOf(file.name);
       const type = await file.slice(0, HEAD).arrayBuffer().then((bytes) => kindOf(new Uint8Array(bytes)), () => null);
