@@ -3,10 +3,11 @@
 import type { Attachment } from "../protocol";
 import type { View } from "../view/model";
 import { Close } from "../view/icons";
-import { Files, percent, type Picked, type Tray } from "./files";
+import { Files } from "./files";
 import { Clip, Sheet } from "./icons";
 import { isPicture, labelOf, sizeOf } from "./kinds";
 import { use, type Kit } from "./kit";
+import { percent, type Picked, type Tray } from "./tray";
 
 /** Each in its own direction: beside Arabic words "PDF" would carry the number away. */
 const About = ({ view, type, size }: { view: View; type: string; size: number }) => (
