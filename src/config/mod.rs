@@ -111,7 +111,11 @@ fn read_all(input: &Input, secrets: Secrets) -> Read {
     let root = sections::root(&table);
     reading.keys(&root, sections::ROOT);
     let http = sections::http(&mut reading, &root);
-    let chat = sections::chat(&mut reading, &root);
+    let mut chat = sections::chat(&mut reading, &root);
+    let attachments = sections::attachments(&mut reading, &root);
+    if let Some(chat) = &mut chat {
+        chat.attachments = attachments;
+    }
     let store = sections::store(&mut reading, &root);
     let record = sections::record(&mut reading, &root);
     let models = sections::models(&mut reading, &root);

@@ -11,6 +11,7 @@ use crate::engine::notify;
 use crate::http::keys::{ApiKey, Right};
 use crate::http::limits::Limits;
 use crate::http::{chat, dashboard};
+use crate::model::attachment::FileType;
 use crate::model::time::Millis;
 use crate::secret::Secret;
 use crate::{adapter, llm, store};
@@ -21,7 +22,7 @@ use super::settings::{Engine, Http, Kept, Log, LogFormat};
 
 /// Sections.
 pub const ROOT: &[&str] =
-    &["http", "chat", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
+    &["http", "chat", "attachments", "store", "record", "model", "adapter", "notify", "dashboard", "engine", "log"];
 /// Keys of `[http]`.
 pub const HTTP: &[&str] =
     &["listen", "api_key", "max_body", "max_batch", "max_item", "max_rate", "max_connections", "request_timeout"];
@@ -43,6 +44,8 @@ pub const CHAT: &[&str] = &[
     "max_refused",
     "spread",
 ];
+/// Keys of `[attachments]`.
+pub const ATTACHMENTS: &[&str] = &["enabled", "max_size", "max_count", "types", "max_customer"];
 /// Keys of `[store]`.
 pub const STORE: &[&str] = &[
     "url",
@@ -83,7 +86,8 @@ const IDENTITY_KEY: usize = 32;
 
 /// Keys whose values are no secrets.
 pub fn plain_keys() -> Vec<&'static str> {
-    let all = [HTTP, API_KEY, CHAT, STORE, RECORD, MODEL, ADAPTER, NOTIFY, DASHBOARD, ENGINE, LOG].concat();
+    let all =
+        [HTTP, API_KEY, CHAT, ATTACHMENTS, STORE, RECORD, MODEL, ADAPTER, NOTIFY, DASHBOARD, ENGINE, LOG].concat();
     all.into_iter().filter(|key| !SECRET.contains(key)).collect()
 }
 
@@ -206,7 +210,34 @@ pub fn chat(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Setti
     };
     let spread = span(reading, &section, "spread", Millis(100), Millis::minutes(10)).duration();
     let times = chat::Times { spread, ..chat::Times::default() };
-    Some(chat::Settings { origins, identity, playbook: reading.text(&section, "playbook"), bounds, times })
+    let playbook = reading.text(&section, "playbook");
+    Some(chat::Settings { origins, identity, playbook, attachments: None, bounds, times })
+}
+
+/// `[attachments]`; none: no files are taken.
+pub fn attachments(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Attachments> {
+    let section = reading.section(root, "attachments", ATTACHMENTS)?;
+    let enabled = reading.flag(&section, "enabled").unwrap_or_default();
+    let max_size = reading.size(&section, "max_size", 1024, 20 * MIB).unwrap_or_default();
+    let max_customer = reading.size(&section, "max_customer", 1024, 1024 * MIB).unwrap_or_default();
+    if max_size > max_customer && max_customer > 0 {
+        reading.at(&section.place, "`attachments.max_size` is larger than `attachments.max_customer`", None);
+    }
+    let kinds: Vec<(&str, FileType)> = FileType::ALL.into_iter().map(|kind| (kind.media_type(), kind)).collect();
+    let mut types = Vec::new();
+    for (word, place) in reading.texts(&section, "types") {
+        if let Some(kind) = reading.one_of("attachments.types", &word, &place, &kinds)
+            && !types.contains(&kind)
+        {
+            types.push(kind);
+        }
+    }
+    if types.is_empty() && enabled {
+        let help = "to take no files, say `enabled = false`".to_owned();
+        reading.at(&section.place, "`attachments.types` is empty: no file would be taken", Some(help));
+    }
+    let max_count = reading.count(&section, "max_count", 1, 10).unwrap_or_default();
+    enabled.then_some(chat::Attachments { max_size, max_count, types, max_customer })
 }
 
 /// `chat.identity_keys`. RFC 7518, 3.2: a key of HS256 has at least the size of its hash; a shorter one can be guessed

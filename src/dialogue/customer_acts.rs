@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::opening;
 use super::room;
 use super::turn;
+use crate::model::attachment::Attachment;
 use crate::model::catalog::{Catalog, Playbook};
 use crate::model::conversation::{Author, Conversation, Phase};
 use crate::model::customer::{MAX_CONVERSATIONS, RefusalCode, Timer};
@@ -24,7 +25,7 @@ pub enum Meant<'a> {
 }
 
 /// The customer wrote.
-pub fn said(draft: &mut Draft<'_>, meant: Meant<'_>, client_id: &str, text: &str) {
+pub fn said(draft: &mut Draft<'_>, meant: Meant<'_>, client_id: &str, text: &str, attachments: &[Attachment]) {
     if draft.answered_before(Author::Customer, client_id) {
         return;
     }
@@ -35,7 +36,7 @@ pub fn said(draft: &mut Draft<'_>, meant: Meant<'_>, client_id: &str, text: &str
             Err(code) => return draft.refuse(Some(client_id), None, code),
         },
     };
-    message(draft, id, client_id, text.to_owned(), None);
+    message(draft, id, client_id, Words { text: text.to_owned(), attachments: attachments.to_vec(), choice: None });
 }
 
 /// The customer took a choice.
@@ -48,7 +49,7 @@ pub fn chose(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, choice:
     else {
         return draft.refuse(Some(client_id), Some(id), RefusalCode::ChoiceGone);
     };
-    message(draft, id, client_id, label, Some(choice.to_owned()));
+    message(draft, id, client_id, Words { text: label, attachments: Vec::new(), choice: Some(choice.to_owned()) });
 }
 
 /// The conversation for who speaks first: the one that is there, else a new one without an opening.
@@ -89,7 +90,14 @@ fn running(draft: &Draft<'_>, playbook: &str) -> Option<ConversationId> {
         .map(|(id, _)| *id)
 }
 
-fn message(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, text: String, choice: Option<String>) {
+/// What a message of the customer consists of.
+struct Words {
+    text: String,
+    attachments: Vec<Attachment>,
+    choice: Option<String>,
+}
+
+fn message(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, words: Words) {
     if open_conversation(draft, id, client_id).is_none() {
         return;
     }
@@ -99,10 +107,11 @@ fn message(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, text: Str
     opening::seen(draft, id);
     calls::lapse(draft, id, "the customer wrote instead");
     let kind = Kind::Message {
-        text,
+        text: words.text,
+        attachments: words.attachments,
         locale: None,
         choices: Vec::new(),
-        choice,
+        choice: words.choice,
         client_id: Some(client_id.to_owned()),
         name: None,
     };

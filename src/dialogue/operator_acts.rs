@@ -80,6 +80,7 @@ pub fn said(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, clie
         return draft.refuse(None, Some(id), RefusalCode::Full);
     }
     let kind = Kind::Message {
+        attachments: Vec::new(),
         text: text.to_owned(),
         locale: None,
         choices: Vec::new(),

@@ -77,7 +77,15 @@ impl std::io::Write for Said {
 
 /// A message in the playbook's own words, and so in its language.
 pub fn written(playbook: &Playbook, text: String, choices: Vec<Choice>) -> Kind {
-    Kind::Message { text, locale: playbook.locale.clone(), choices, choice: None, client_id: None, name: None }
+    Kind::Message {
+        text,
+        attachments: Vec::new(),
+        locale: playbook.locale.clone(),
+        choices,
+        choice: None,
+        client_id: None,
+        name: None,
+    }
 }
 
 /// A message in the playbook's words where it has some that can be filled, else in Beckon's own, which name no language.
@@ -92,7 +100,15 @@ pub fn own_words(
         Ok(text) if template.name != otherwise.name => written(playbook, text, Vec::new()),
         _ => {
             let text = otherwise.text.to_owned();
-            Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None }
+            Kind::Message {
+                text,
+                attachments: Vec::new(),
+                locale: None,
+                choices: Vec::new(),
+                choice: None,
+                client_id: None,
+                name: None,
+            }
         }
     }
 }

@@ -41,12 +41,12 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
     match &input.body {
         Body::Event(event) => event_came(draft, event, input.id()),
         Body::Identify { traits, trust } => learn(draft, traits, *trust),
-        Body::Said { conversation, playbook, client_id, text } => {
+        Body::Said { conversation, playbook, client_id, text, attachments } => {
             let meant = match conversation {
                 Some(id) => customer_acts::Meant::Conversation(*id),
                 None => customer_acts::Meant::First(playbook.as_deref()),
             };
-            customer_acts::said(draft, meant, client_id, text);
+            customer_acts::said(draft, meant, client_id, text, attachments);
         }
         Body::Chose { conversation, client_id, choice } => {
             customer_acts::chose(draft, *conversation, client_id, choice);

@@ -189,7 +189,7 @@ fn shown_to_customers(entry: &Entry) -> Option<&'static [&'static str]> {
         return None;
     }
     match &entry.kind {
-        Kind::Message { .. } => Some(&["text", "locale", "choices", "choice", "client_id", "name"]),
+        Kind::Message { .. } => Some(&["text", "attachments", "locale", "choices", "choice", "client_id", "name"]),
         Kind::Confirm { .. } => Some(&["call_id", "summary", "args"]),
         Kind::Confirmed { .. } => Some(&["call_id", "approve", "client_id"]),
         Kind::Call { .. } => Some(&["call_id", "name", "state"]),
@@ -265,7 +265,18 @@ mod tests {
     fn only_the_companys_words_are_formatted_and_only_for_customers() {
         let say = |text: &str| {
             let (choices, choice, client_id, name) = (Vec::new(), None, None, None);
-            line(Kind::Message { text: text.to_owned(), locale: None, choices, choice, client_id, name }, true)
+            line(
+                Kind::Message {
+                    text: text.to_owned(),
+                    attachments: Vec::new(),
+                    locale: None,
+                    choices,
+                    choice,
+                    client_id,
+                    name,
+                },
+                true,
+            )
         };
         let message = say("It is **paid**.");
         let form = entry(&message, View::Customer).unwrap();
@@ -278,6 +289,7 @@ mod tests {
     #[test]
     fn choices_are_labels_with_values() {
         let message = Kind::Message {
+            attachments: Vec::new(),
             text: "Which card?".to_owned(),
             locale: Some("en".to_owned()),
             choices: vec![Choice { label: "Visa".to_owned(), value: "c_1".to_owned() }],

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attachment::Attachment;
 use super::event::Event;
 use super::ids::{CallId, ConversationId, EntryId, EventId, Pos};
 use super::input::{Choice, Proposal};
@@ -160,6 +161,9 @@ pub enum Kind {
         /// The client's own id of the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_id: Option<String>,
+        /// Files that the customer sent with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
         /// Who wrote, where an operator did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attachment::Attachment;
 use super::event::{Event, Trust};
 use super::ids::{ActorId, CallId, ConversationId, EventId, Partition, Pos};
 use super::time::Ms;
@@ -76,6 +77,9 @@ pub enum Body {
         client_id: String,
         /// The words.
         text: String,
+        /// Files that come with it: uploaded before, looked up and claimed where the message was taken.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
     },
     /// The customer took one of the choices on offer.
     Chose {

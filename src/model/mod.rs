@@ -2,6 +2,7 @@
 //!
 //! Not here: how values are stored (`store`), what is decided from them (`trigger`, `dialogue`, `engine::decide`).
 
+pub mod attachment;
 pub mod catalog;
 pub mod cel_value;
 pub mod conversation;

@@ -187,7 +187,7 @@ impl Player<'_> {
                 let playbook = step.playbook.clone().or_else(|| self.theatre.first.clone());
                 // Who speaks where nothing is open begins; where nobody answers that, the closed one says so.
                 let conversation = there.filter(|_| !over || playbook.is_none());
-                Body::Said { conversation, playbook, client_id, text: text.clone() }
+                Body::Said { conversation, playbook, client_id, text: text.clone(), attachments: Vec::new() }
             }
             Act::Seen => {
                 self.told(&customer, "seen".to_owned());

@@ -361,7 +361,15 @@ pub fn entry(conversation: ConversationId, n: u32, seq: u32, by: By, kind: Kind)
 
 pub fn words(text: &str, name: Option<&str>) -> Kind {
     let name = name.map(str::to_owned);
-    Kind::Message { text: text.to_owned(), locale: None, choices: Vec::new(), choice: None, client_id: None, name }
+    Kind::Message {
+        text: text.to_owned(),
+        attachments: Vec::new(),
+        locale: None,
+        choices: Vec::new(),
+        choice: None,
+        client_id: None,
+        name,
+    }
 }
 
 fn handoff(reason: &str) -> Kind {

@@ -220,7 +220,7 @@ fn then(catalogs: &Catalogs, before: Decision, from: u64, bodies: Vec<Body>) -> 
 
 fn said(client_id: &str, text: &str) -> Body {
     let (client_id, text) = (client_id.to_owned(), text.to_owned());
-    Body::Said { conversation: Some(c()), playbook: None, client_id, text }
+    Body::Said { conversation: Some(c()), playbook: None, client_id, text, attachments: Vec::new() }
 }
 
 fn no_answer(turn: u64, step: u32, failures: u32) -> Body {

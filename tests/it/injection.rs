@@ -100,6 +100,7 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
         }
     };
     let message = |text: &str| Kind::Message {
+        attachments: Vec::new(),
         text: text.to_owned(),
         locale: None,
         choices: Vec::new(),
@@ -118,7 +119,15 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     let (text, choices) = (attack.to_owned(), vec![choice]);
     kinds.push((
         By::Assistant,
-        Kind::Message { text, choices, choice: None, client_id: None, name: None, locale: None },
+        Kind::Message {
+            text,
+            attachments: Vec::new(),
+            choices,
+            choice: None,
+            client_id: None,
+            name: None,
+            locale: None,
+        },
     ));
     let (call_id, name, args) = (CallId(7), "shop.get_order".to_owned(), Map::new());
     let proposal = Proposal { operation: name.clone(), args: args.clone(), bind: None, model_id: None, problem: None };
@@ -154,7 +163,15 @@ fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest
     // So much was said since that the log has no room for what happened.
     for n in 0..40 {
         let text = format!("said-{n:03} {}", "y".repeat(4_000));
-        let kind = Kind::Message { text, locale: None, choices: Vec::new(), choice: None, client_id: None, name: None };
+        let kind = Kind::Message {
+            text,
+            attachments: Vec::new(),
+            locale: None,
+            choices: Vec::new(),
+            choice: None,
+            client_id: None,
+            name: None,
+        };
         log.push(Entry { n: 600 + n, kind, by: By::Customer, ..pattern.clone() });
     }
     let (actor, traits) = (ActorId::user("42"), known["customer"]["traits"].as_object().unwrap());
@@ -248,7 +265,8 @@ fn asked(catalog: &Arc<Catalog>, playbook: &Playbook, catalogs: &Catalogs, attac
     open.phase = Phase::Open;
     state.conversations.insert(conversation(), open);
     let (client_id, text) = ("attack-0000000001".to_owned(), attack.to_owned());
-    let said = Body::Said { conversation: Some(conversation()), playbook: None, client_id, text };
+    let said =
+        Body::Said { conversation: Some(conversation()), playbook: None, client_id, text, attachments: Vec::new() };
     decide(state, &input(1, said), catalogs)
 }
 

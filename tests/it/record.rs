@@ -135,6 +135,7 @@ pub fn summary(n: u64, customer: &str, state: SummaryState, holder: HolderKind, 
 pub fn message(conversation: ConversationId, n: u32, by: By, text: &str) -> Logged {
     let id = EntryId(ConversationId { k: n + 10, ..conversation });
     let kind = Kind::Message {
+        attachments: Vec::new(),
         text: text.to_owned(),
         locale: None,
         choices: Vec::new(),

@@ -1,5 +1,21 @@
 // The frames of `beckon.v1`. Made from the server's own types: do not edit.
 
+/** A file that a customer sent. Its bytes: `GET /v1/chat/attachments/{id}`. */
+export type Attachment = {
+  /** How high it is in pixels, where it is a picture that says so. */
+  height?: number;
+  /** Its id. */
+  id: string;
+  /** Its name, as it was sent. */
+  name: string;
+  /** Its size in bytes. */
+  size: number;
+  /** What it is. */
+  type: FileType;
+  /** How wide it is in pixels, where it is a picture that says so. */
+  width?: number;
+};
+
 /** Who did or said something. */
 export type By = "customer" | "assistant" | "operator" | "system";
 
@@ -20,11 +36,13 @@ export type ClientFrame =
       type: "hello";
     }
   | {
+      /** Files uploaded before, by their ids: each once, and in one message only. */
+      attachments?: string[];
       /** The client's own id of the message. */
       client_id: string;
       /** To which conversation; none: to whoever answers who speaks first. */
       conversation_id?: string;
-      /** The words. */
+      /** The words; may be empty where files come with them. */
       text: string;
       type: "say";
     }
@@ -143,6 +161,9 @@ export type Entry = Kind & {
   turn_id?: string;
 };
 
+/** What a file is, by its first bytes. */
+export type FileType = "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "application/pdf";
+
 /** Who a client is and what it has. */
 export type Hello = {
   /** An id that an earlier `welcome` gave. */
@@ -161,6 +182,8 @@ export type Holder = "assistant" | "queue" | "operator";
 /** What an entry says. More kinds may come: skip those that you do not know. */
 export type Kind =
   | {
+      /** Files that the customer sent with it. */
+      attachments?: Attachment[];
       /** Where the customer chose instead of writing: the value. */
       choice?: string;
       /** What can be chosen in answer. */
@@ -228,6 +251,8 @@ export type ServerFrame =
   | {
       /** The id to come back with; a secret. */
       anonymous_id?: string;
+      /** What files may be sent; none: no files. */
+      attachments?: Taken;
       /** Conversations as `http::wire` makes them. */
       conversations: Conversation[];
       /** The customer's id, `user:…` or `anon:…`. */
@@ -301,6 +326,16 @@ export type Stand = {
   id?: string;
   /** Its number; 0: none yet. */
   seq: number;
+};
+
+/** What files are taken. */
+export type Taken = {
+  /** The most of one message. */
+  max_count: number;
+  /** The largest, in bytes. */
+  max_size: number;
+  /** What they may be, by their first bytes. */
+  types: FileType[];
 };
 
 /** What was wrong. */

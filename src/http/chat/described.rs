@@ -13,7 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::PROTOCOL;
 use super::frames::{ClientFrame, Hello, Stand};
-use super::sent::{ServerFrame, Trouble};
+use super::sent::{ServerFrame, Taken, Trouble};
 
 /// Who did or said something.
 #[derive(Serialize, ToSchema)]
@@ -100,6 +100,50 @@ pub struct ChoiceForm {
     pub value: String,
 }
 
+/// What a file is, by its first bytes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FileType)]
+pub enum FileTypeForm {
+    /// A picture.
+    #[serde(rename = "image/png")]
+    Png,
+    /// A picture.
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    /// A picture.
+    #[serde(rename = "image/gif")]
+    Gif,
+    /// A picture.
+    #[serde(rename = "image/webp")]
+    Webp,
+    /// A document.
+    #[serde(rename = "application/pdf")]
+    Pdf,
+}
+
+/// A file that a customer sent. Its bytes: `GET /v1/chat/attachments/{id}`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Attachment)]
+pub struct AttachmentForm {
+    /// Its id.
+    pub id: String,
+    /// Its name, as it was sent.
+    pub name: String,
+    /// What it is.
+    #[serde(rename = "type")]
+    pub kind: FileTypeForm,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How wide it is in pixels, where it is a picture that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub width: Option<u32>,
+    /// How high it is in pixels, where it is a picture that says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub height: Option<u32>,
+}
+
 /// A conversation as its customer sees it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Conversation)]
@@ -154,6 +198,10 @@ pub enum KindForm {
     Message {
         /// Plain text.
         text: String,
+        /// Files that the customer sent with it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        attachments: Option<Vec<AttachmentForm>>,
         /// The language of the words, as a BCP 47 tag, where it is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
@@ -234,6 +282,9 @@ pub enum KindForm {
     EntryForm,
     KindForm,
     ChoiceForm,
+    AttachmentForm,
+    FileTypeForm,
+    Taken,
     WhoForm,
     HolderForm,
     PhaseForm,

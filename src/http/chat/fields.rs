@@ -11,6 +11,8 @@ use crate::model::json;
 
 /// The longest message, in characters.
 pub const MAX_TEXT: usize = 8_000;
+/// The most files of one message that any configuration allows.
+pub const MAX_ATTACHMENTS: usize = 10;
 /// The longest comment of a rating, in characters.
 const MAX_COMMENT: usize = 2_000;
 /// The longest value of a choice, in characters.
@@ -71,7 +73,8 @@ impl Fields {
             "say" => ClientFrame::Say {
                 client_id: self.client_id()?,
                 conversation: self.present("conversation_id").then(|| self.conversation()).transpose()?,
-                text: self.words("text", MAX_TEXT)?,
+                attachments: self.attachments()?,
+                text: self.said()?,
             },
             "choose" => ClientFrame::Choose {
                 client_id: self.client_id()?,
@@ -166,6 +169,37 @@ impl Fields {
         Ok(text)
     }
 
+    /// What a customer says: it may be nothing where files are sent.
+    fn said(&self) -> Result<String, Wrong> {
+        let attached = self.0.get("attachments").and_then(Value::as_array).is_some_and(|ids| !ids.is_empty());
+        match self.0.get("text") {
+            None | Some(Value::Null) if attached => Ok(String::new()),
+            Some(Value::String(text)) if attached && text.trim().is_empty() => Ok(String::new()),
+            _ => self.words("text", MAX_TEXT),
+        }
+    }
+
+    /// Ids of files, each once. Whether they are ids at all is seen where they are looked up.
+    fn attachments(&self) -> Result<Vec<String>, Wrong> {
+        let listed = match self.0.get("attachments") {
+            None | Some(Value::Null) => return Ok(Vec::new()),
+            Some(Value::Array(listed)) => listed,
+            Some(_) => return Err(invalid("`attachments` is not a list")),
+        };
+        if listed.len() > MAX_ATTACHMENTS {
+            return Err(invalid(format!("`attachments` has more than {MAX_ATTACHMENTS} ids")));
+        }
+        let mut ids = Vec::with_capacity(listed.len());
+        for id in listed {
+            let id = id.as_str().ok_or_else(|| invalid("`attachments` has something that is not a text"))?;
+            if ids.iter().any(|known| known == id) {
+                return Err(invalid("`attachments` names a file twice"));
+            }
+            ids.push(id.to_owned());
+        }
+        Ok(ids)
+    }
+
     fn client_id(&self) -> Result<String, Wrong> {
         let id = self.text("client_id", 64)?;
         let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -251,6 +285,14 @@ mod tests {
             (r#"{"type":"say","client_id":"0123456789abcde!","text":"a"}"#, "`client_id`"),
             (&format!(r#"{{"type":"say","client_id":"{id}"}}"#), "`text` is missing"),
             (&format!(r#"{{"type":"say","client_id":"{id}","text":"  "}}"#), "`text` is empty"),
+            (&format!(r#"{{"type":"say","client_id":"{id}","text":"","attachments":[]}}"#), "`text` is empty"),
+            (&format!(r#"{{"type":"say","client_id":"{id}","text":"","attachments":"att_1"}}"#), "`attachments`"),
+            (&format!(r#"{{"type":"say","client_id":"{id}","text":"","attachments":[1]}}"#), "`attachments`"),
+            (&format!(r#"{{"type":"say","client_id":"{id}","text":"","attachments":["a","a"]}}"#), "twice"),
+            (
+                &format!(r#"{{"type":"say","client_id":"{id}","attachments":[{}"a"]}}"#, r#""b","#.repeat(10)),
+                "more than 10",
+            ),
             (&format!(r#"{{"type":"say","client_id":"{id}","text":"a\u0000"}}"#), "`text` is not JSON"),
             (&format!(r#"{{"type":"say","client_id":"{id}","text":"{}"}}"#, "x".repeat(8_001)), "`text` is longer"),
             (&format!(r#"{{"type":"rate","client_id":"{id}","conversation_id":"1-1-1-1","score":6}}"#), "`score`"),
@@ -261,6 +303,15 @@ mod tests {
             let bad = wrong(frame);
             assert!(bad.message.contains(field), "{frame}: {}", bad.message);
             assert_eq!(bad.code, "invalid", "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_file_needs_no_words() {
+        for text in [r#""text":"","#, r#""text":" ","#, r#""text":null,"#, ""] {
+            let frame = format!(r#"{{"type":"say","client_id":"0123456789abcdef",{text}"attachments":["att_1"]}}"#);
+            let Ok(ClientFrame::Say { text, attachments, .. }) = read(&frame) else { panic!("{frame}") };
+            assert_eq!((text.as_str(), attachments), ("", vec!["att_1".to_owned()]));
         }
     }
 

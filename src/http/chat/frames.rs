@@ -21,8 +21,11 @@ pub enum ClientFrame {
         #[serde(rename = "conversation_id", skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, nullable = false)]
         conversation: Option<ConversationId>,
-        /// The words.
+        /// The words; may be empty where files come with them.
         text: String,
+        /// Files uploaded before, by their ids: each once, and in one message only.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<String>,
     },
     /// One of the choices on offer.
     Choose {

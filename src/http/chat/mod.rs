@@ -38,6 +38,7 @@ use self::registry::{NoSeat, Registry};
 use super::problem::ApiError;
 use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
+use crate::model::attachment::FileType;
 use crate::model::decision::Summary;
 use crate::model::entry::Entry;
 use crate::model::ids::ConversationId;
@@ -63,10 +64,25 @@ pub struct Settings {
     pub identity: identity::Settings,
     /// The playbook that answers who speaks first.
     pub playbook: Option<String>,
+    /// What files customers may send; none: no files. From `[attachments]`.
+    pub attachments: Option<Attachments>,
     /// Bounds.
     pub bounds: Bounds,
     /// Times.
     pub times: Times,
+}
+
+/// What files customers may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachments {
+    /// The largest, in bytes.
+    pub max_size: usize,
+    /// The most of one message.
+    pub max_count: usize,
+    /// What they may be.
+    pub types: Vec<FileType>,
+    /// What one customer's may take together, in bytes.
+    pub max_customer: usize,
 }
 
 /// What one socket, one customer and this node may take.

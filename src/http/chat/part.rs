@@ -122,6 +122,7 @@ mod tests {
     fn entry(n: u32, seq: u32, visible: bool) -> Entry {
         let id = EntryId(ConversationId { partition: Partition(0), pos: Pos { ms: 1, n }, k: 0 });
         let kind = Kind::Message {
+            attachments: Vec::new(),
             text: format!("{seq}"),
             choices: Vec::new(),
             choice: None,

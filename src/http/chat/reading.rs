@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 use super::frames::Stand;
 use super::line::Close;
 use super::part::{Fits, Part};
-use super::sent::ServerFrame;
+use super::sent::{ServerFrame, Taken};
 use super::session::{Held, RETRY, Session};
 use crate::http::wire::{self, Shown, View};
 use crate::model::conversation::{Author, Conversation, Phase, client_id_hash};
@@ -127,7 +127,13 @@ impl Session {
             list.push(wire::conversation(&Shown::recorded(&summary), part.forms(), View::Customer));
         }
         let anonymous_id = anonymous_id.as_deref();
-        self.line.tell(&ServerFrame::Welcome { customer: &self.reader.customer, anonymous_id, conversations: list })?;
+        let attachments = self.reader.chat.shared.settings.attachments.as_ref().map(|taken| Taken {
+            max_size: taken.max_size,
+            max_count: taken.max_count,
+            types: &taken.types,
+        });
+        let customer = &self.reader.customer;
+        self.line.tell(&ServerFrame::Welcome { customer, anonymous_id, conversations: list, attachments })?;
         for id in over {
             self.start_over(id)?;
             self.follow(id).await?;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::described::{ConversationForm, EntryForm, WhoForm};
+use super::described::{ConversationForm, EntryForm, FileTypeForm, WhoForm};
+use crate::model::attachment::FileType;
 use crate::model::customer::RefusalCode;
 use crate::model::entry::By;
 use crate::model::ids::{ActorId, ConversationId, Pos};
@@ -26,6 +27,10 @@ pub enum ServerFrame<'a> {
         /// Conversations as `http::wire` makes them.
         #[schema(value_type = Vec<ConversationForm>)]
         conversations: Vec<Value>,
+        /// What files may be sent; none: no files.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        attachments: Option<Taken<'a>>,
     },
     /// A conversation that was not there at `welcome`.
     Opened {
@@ -102,6 +107,18 @@ pub enum ServerFrame<'a> {
     Error(Trouble<'a>),
     /// The answer to `ping`.
     Pong,
+}
+
+/// What files are taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Taken<'a> {
+    /// The largest, in bytes.
+    pub max_size: usize,
+    /// The most of one message.
+    pub max_count: usize,
+    /// What they may be, by their first bytes.
+    #[schema(value_type = Vec<FileTypeForm>)]
+    pub types: &'a [FileType],
 }
 
 /// What was wrong.

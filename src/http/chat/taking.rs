@@ -3,7 +3,7 @@
 use tokio::time::{Duration, Instant};
 
 use super::fields;
-use super::frames::ClientFrame;
+use super::frames::{BadFrame, ClientFrame};
 use super::line::{Close, PROTOCOL_ERROR};
 use super::sent::ServerFrame;
 use super::session::{Asked, Session};
@@ -47,7 +47,9 @@ impl Session {
         match frame {
             ClientFrame::Hello(_) => Err(Close::with(PROTOCOL_ERROR, "`hello` came before")),
             ClientFrame::Ping => self.line.tell(&ServerFrame::Pong),
-            ClientFrame::Say { client_id, conversation, text } => self.say(client_id, conversation, text).await,
+            ClientFrame::Say { client_id, conversation, text, attachments } => {
+                self.say(client_id, conversation, text, attachments).await
+            }
             ClientFrame::Choose { client_id, conversation, choice } => {
                 let body = Body::Chose { conversation, client_id: client_id.clone(), choice };
                 self.ask(client_id, conversation, body).await
@@ -83,16 +85,27 @@ impl Session {
         client_id: String,
         conversation: Option<ConversationId>,
         text: String,
+        named: Vec<String>,
     ) -> Result<(), Close> {
+        let most = self.reader.chat.shared.settings.attachments.as_ref().map_or(0, |taken| taken.max_count);
+        if named.len() > most {
+            let message = format!("`attachments` has more than {most} ids");
+            return self.line.tell(&ServerFrame::bad(&BadFrame {
+                code: "invalid",
+                message,
+                client_id: Some(client_id),
+            }));
+        }
+        let attachments = Vec::new();
         let playbook = self.reader.chat.shared.settings.playbook.clone();
         if let Some(id) = conversation {
-            let body = Body::Said { conversation, playbook: None, client_id: client_id.clone(), text };
+            let body = Body::Said { conversation, playbook: None, client_id: client_id.clone(), text, attachments };
             return self.ask(client_id, id, body).await;
         }
         if playbook.is_none() && self.held.iter().all(|held| held.closed) {
             return self.line.tell(&ServerFrame::refused(RefusalCode::NoConversation, Some(&client_id), None));
         }
-        let body = Body::Said { conversation: None, playbook, client_id: client_id.clone(), text };
+        let body = Body::Said { conversation: None, playbook, client_id: client_id.clone(), text, attachments };
         self.append(client_id, body).await
     }
 

@@ -201,7 +201,7 @@ impl Work {
                 let held = traits.into_iter().map(|(name, value)| (name, Trait { value, trust }));
                 self.state.traits.extend(held);
             }
-            Body::Said { conversation, playbook, client_id, text } => {
+            Body::Said { conversation, playbook, client_id, text, attachments: _ } => {
                 let id = match conversation {
                     Some(id) => id,
                     None => match self.earlier(&client_id) {
@@ -303,5 +303,5 @@ fn choice(value: &Value) -> Choice {
 }
 
 fn message(text: String, choices: Vec<Choice>, client_id: Option<String>) -> Kind {
-    Kind::Message { text, locale: None, choices, choice: None, client_id, name: None }
+    Kind::Message { text, attachments: Vec::new(), locale: None, choices, choice: None, client_id, name: None }
 }

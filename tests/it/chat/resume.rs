@@ -300,6 +300,7 @@ async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive
         kind,
     };
     let message = |text: &str| Kind::Message {
+        attachments: Vec::new(),
         text: text.to_owned(),
         locale: None,
         choices: Vec::new(),
@@ -351,6 +352,7 @@ async fn a_hello_that_names_a_hundred_archived_conversations_gets_a_bounded_welc
         let id = ConversationId { partition, pos: Pos { ms: 1_764_000_000_000 + n, n: 0 }, k: 0 };
         let line = |at: u32| {
             let kind = Kind::Message {
+                attachments: Vec::new(),
                 text: format!("{at} {text}"),
                 locale: None,
                 choices: Vec::new(),

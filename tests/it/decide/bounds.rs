@@ -138,7 +138,16 @@ fn no_input_is_so_large_that_the_state_passes_its_bound() {
         .enumerate()
     {
         let client_id = format!("client-{n:012}");
-        next(&mut last, Body::Said { conversation: Some(c), playbook: None, client_id, text: huge.clone() });
+        next(
+            &mut last,
+            Body::Said {
+                conversation: Some(c),
+                playbook: None,
+                client_id,
+                text: huge.clone(),
+                attachments: Vec::new(),
+            },
+        );
         let Some(turn) = last.state.conversations[&c].turn.clone() else { continue };
         let outcome = Ok(Generation { model: "stub".to_owned(), ..generation });
         let (turn, step) = (turn.id, turn.step);

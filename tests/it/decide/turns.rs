@@ -263,6 +263,7 @@ fn closing_beside_calls_waits_until_their_end_is_known() {
 fn who_speaks_while_the_opening_is_prepared_is_heard() {
     let text = "hello?".to_owned();
     let first = Body::Said {
+        attachments: Vec::new(),
         conversation: None,
         playbook: Some("checkout-trouble".to_owned()),
         client_id: "said-00000000001".to_owned(),

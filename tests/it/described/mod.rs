@@ -9,8 +9,9 @@ use std::path::Path;
 use beckon::http::chat::described::description;
 use beckon::http::chat::frames::{ClientFrame, Hello, Stand};
 use beckon::http::chat::read;
-use beckon::http::chat::sent::{ServerFrame, Trouble};
+use beckon::http::chat::sent::{ServerFrame, Taken, Trouble};
 use beckon::http::wire::{self, Shown, View};
+use beckon::model::attachment::{Attachment, AttachmentId, FileType};
 use beckon::model::customer::RefusalCode;
 use beckon::model::decision::SummaryState;
 use beckon::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind};
@@ -55,6 +56,21 @@ fn id() -> ConversationId {
     ConversationId { partition: Partition(3), pos: Pos { ms: 1_764_000_000_000, n: 1 }, k: 0 }
 }
 
+fn picture() -> Attachment {
+    Attachment {
+        id: AttachmentId::of("abcdefghijklmnop-_012345"),
+        name: "screen.png".to_owned(),
+        kind: FileType::Png,
+        size: 12_345,
+        width: Some(800),
+        height: Some(600),
+    }
+}
+
+fn receipt() -> Attachment {
+    Attachment { name: "receipt.pdf".to_owned(), kind: FileType::Pdf, width: None, height: None, ..picture() }
+}
+
 /// One of everything that a customer may see in a log.
 fn log() -> Vec<Value> {
     let choices = vec![Choice { label: "Visa".to_owned(), value: "c_1".to_owned() }];
@@ -62,6 +78,7 @@ fn log() -> Vec<Value> {
     let args: Map<String, Value> = [("card".to_owned(), json!("c_1"))].into_iter().collect();
     let mut kinds = vec![
         Kind::Message {
+            attachments: Vec::new(),
             text: "**Which** card?".to_owned(),
             locale: Some("pt-PT".to_owned()),
             choices,
@@ -70,6 +87,7 @@ fn log() -> Vec<Value> {
             name: Some("Ana".to_owned()),
         },
         Kind::Message {
+            attachments: vec![picture(), receipt()],
             text: "Visa".to_owned(),
             locale: None,
             choices: vec![],
@@ -138,7 +156,9 @@ fn every_frame_of_the_server_is_as_described() {
             customer: &customer,
             anonymous_id: Some("secret"),
             conversations: conversations.to_vec(),
+            attachments: Some(Taken { max_size: 5_242_880, max_count: 3, types: &FileType::ALL }),
         },
+        ServerFrame::Welcome { customer: &customer, anonymous_id: None, conversations: Vec::new(), attachments: None },
         ServerFrame::Opened { conversation },
         ServerFrame::Delta { conversation_id, turn_id, attempt: 1, index: 0, text: "W" },
         ServerFrame::Dropped { conversation_id, turn_id },
@@ -175,8 +195,24 @@ fn every_frame_of_a_client_is_as_described_and_is_read_back_as_it_was() {
             timezone: Some("Europe/Lisbon".to_owned()),
             resume,
         })),
-        ClientFrame::Say { client_id: client_id.clone(), conversation: None, text: "hi".to_owned() },
-        ClientFrame::Say { client_id: client_id.clone(), conversation: Some(conversation), text: "hi".to_owned() },
+        ClientFrame::Say {
+            client_id: client_id.clone(),
+            conversation: None,
+            text: "hi".to_owned(),
+            attachments: Vec::new(),
+        },
+        ClientFrame::Say {
+            client_id: client_id.clone(),
+            conversation: Some(conversation),
+            text: "hi".to_owned(),
+            attachments: Vec::new(),
+        },
+        ClientFrame::Say {
+            client_id: client_id.clone(),
+            conversation: Some(conversation),
+            text: String::new(),
+            attachments: vec![picture().id.to_string()],
+        },
         ClientFrame::Choose { client_id: client_id.clone(), conversation, choice: "c_1".to_owned() },
         ClientFrame::Confirm { client_id: client_id.clone(), conversation, call: CallId(1), approve: true },
         ClientFrame::Seen { conversation, seq: 4 },

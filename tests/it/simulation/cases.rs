@@ -138,6 +138,7 @@ fn f17b_what_the_customer_writes_during_a_charge_waits_and_a_second_charge_is_re
         assert!(line.entries.iter().all(|logged| logged.entry.by == By::Customer), "{line:?}");
         // In another conversation of this customer the model proposes the same.
         let said = Body::Said {
+            attachments: Vec::new(),
             conversation: None,
             playbook: Some("help".to_owned()),
             client_id: "says-elsewhere-01".to_owned(),
@@ -172,6 +173,7 @@ fn f17b_of_two_questions_about_one_charge_only_the_first_yes_counts() {
         let mut desk = Desk::new().await;
         let first = desk.asked().await;
         let said = Body::Said {
+            attachments: Vec::new(),
             conversation: None,
             playbook: Some("help".to_owned()),
             client_id: "says-elsewhere-01".to_owned(),
@@ -221,7 +223,13 @@ fn f17b_a_model_that_always_charges_charges_once_while_the_first_one_is_under_wa
                 }
                 if round % 7 == 0 {
                     let (client_id, playbook) = (format!("first-{round:011}"), Some("help".to_owned()));
-                    let body = Body::Said { conversation: None, playbook, client_id, text: "pay".to_owned() };
+                    let body = Body::Said {
+                        conversation: None,
+                        playbook,
+                        client_id,
+                        text: "pay".to_owned(),
+                        attachments: Vec::new(),
+                    };
                     person.send(&actor, body).await;
                 }
                 if world.ground.api.writes().len() > 1 {

@@ -160,7 +160,13 @@ impl Desk {
     /// What the customer writes.
     pub fn said(id: ConversationId, count: u32) -> Body {
         let client_id = format!("says-{count:016}");
-        Body::Said { conversation: Some(id), playbook: None, client_id, text: "pay".to_owned() }
+        Body::Said {
+            conversation: Some(id),
+            playbook: None,
+            client_id,
+            text: "pay".to_owned(),
+            attachments: Vec::new(),
+        }
     }
 
     /// An operator's claim of a conversation that nobody took yet.

@@ -237,7 +237,7 @@ impl Person {
         let text = self.chance.pick(&["pay", "hello", "a person, please", "and now?"]).to_string();
         if shown.is_empty() || self.chance.often(80) {
             let playbook = (!self.chance.often(100)).then(|| "help".to_owned());
-            return Some(Body::Said { conversation: None, playbook, client_id, text });
+            return Some(Body::Said { conversation: None, playbook, client_id, text, attachments: Vec::new() });
         }
         // The latest conversations are the ones that people look at.
         let at = shown.len() - 1 - self.chance.below(shown.len().min(3));
@@ -250,7 +250,13 @@ impl Person {
             return Some(Body::Confirmed { conversation, client_id, call, approve });
         }
         Some(match self.chance.below(100) {
-            0..45 => Body::Said { conversation: Some(conversation), playbook: None, client_id, text },
+            0..45 => Body::Said {
+                conversation: Some(conversation),
+                playbook: None,
+                client_id,
+                text,
+                attachments: Vec::new(),
+            },
             45..70 => {
                 let choice = view.choices.first().cloned().unwrap_or_else(|| "Try again".to_owned());
                 let choice = if self.chance.often(600) { choice } else { "Not now".to_owned() };

@@ -98,7 +98,10 @@ fn words(text: &str) -> Result<Generation, String> {
 fn says(play: &mut Play, at: u64) {
     let conversation = Some(play.conversation());
     let client_id = format!("say-{at:014}");
-    play.input(at, Body::Said { conversation, playbook: None, client_id, text: "Hello?".to_owned() });
+    play.input(
+        at,
+        Body::Said { conversation, playbook: None, client_id, text: "Hello?".to_owned(), attachments: Vec::new() },
+    );
 }
 
 fn said(play: &Play) -> usize {
