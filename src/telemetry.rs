@@ -157,6 +157,11 @@ pub fn fill(undecided: u64, oldest: Millis, effects: u64, journal: u64, dead: u6
     gauge!("beckon_dead_letters").set(dead as f64);
 }
 
+/// A file that a customer sent: `taken`, or why it was refused.
+pub fn attachment(ended: &str) {
+    counter!("beckon_attachments_total", "ended" => ended.to_owned()).increment(1);
+}
+
 /// Open sockets.
 pub fn sockets(open: usize) {
     gauge!("beckon_sockets_open").set(open as f64);

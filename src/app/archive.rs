@@ -4,9 +4,11 @@ use async_trait::async_trait;
 
 use crate::engine::shelf::Shelf;
 use crate::http::chat::Archive;
+use crate::model::attachment::{Attachment, AttachmentId};
 use crate::model::decision::Summary;
 use crate::model::entry::Entry;
-use crate::model::ids::ConversationId;
+use crate::model::ids::{ActorId, ConversationId};
+use crate::model::time::Ms;
 use crate::record::{Record, RecordError};
 use crate::store::StoreError;
 
@@ -42,6 +44,22 @@ impl Archive for Archived {
                 return Ok(Some((summary, entries)));
             }
             entries.extend(page);
+        }
+    }
+
+    async fn claim(
+        &self,
+        customer: &ActorId,
+        client_id: &str,
+        ids: &[AttachmentId],
+        now: Ms,
+    ) -> Result<Option<Vec<Attachment>>, StoreError> {
+        self.record.claim_attachments(customer, client_id, ids, now).await.map_err(away)
+    }
+
+    async fn release(&self, customer: &ActorId, client_id: &str) {
+        if let Err(error) = self.record.release_attachments(customer, client_id).await {
+            tracing::warn!(%error, "files of a refused message are not free again");
         }
     }
 

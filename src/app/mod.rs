@@ -6,6 +6,7 @@ mod projection;
 mod retention;
 mod serving;
 mod setup;
+mod sweeping;
 pub mod workspace;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use crate::engine::shelf::Shelf;
 use crate::engine::suggest::Suggester;
 use crate::http;
 use crate::http::chat::Chat;
+use crate::http::chat::attachments::Taken;
 use crate::http::dashboard::{Dashboard, Installation, Sightings};
 use crate::llm::Llm;
 use crate::llm::openai::OpenAi;
@@ -157,7 +159,9 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         Arc::new(archive::Archived::new(record.clone(), shelf.clone())),
         Arc::clone(&clock),
     )?;
+    let taken = Taken::default();
     let mut lasting = vec![
+        tokio::spawn(sweeping::run(record.clone(), taken.clone(), Arc::clone(&clock), last.clone())),
         tokio::spawn(projection::run(Arc::clone(&store), record.clone(), Arc::clone(&behind), last.clone())),
         tokio::spawn(projection::measure(
             Arc::clone(&store),
@@ -207,6 +211,7 @@ pub async fn start(setup: Setup, listener: TcpListener) -> anyhow::Result<Runnin
         &behind,
         &draining,
         chat.clone(),
+        taken,
         &closing,
         asked,
         suggester,
@@ -266,6 +271,7 @@ fn routes(
     behind: &Arc<Behind>,
     draining: &watch::Sender<bool>,
     chat: Chat,
+    taken: Taken,
     closing: &CancellationToken,
     models: Vec<Arc<dyn Llm>>,
     suggester: Suggester,
@@ -321,6 +327,7 @@ fn routes(
         metrics: Arc::clone(&setup.metrics),
     };
     let routes = http::router(parts)
+        .merge(http::chat::attachments::routes(chat.clone(), record.clone(), taken, setup.limits.arrival))
         .merge(sightings.watch(http::chat::routes(chat).merge(http::widget::routes())))
         .merge(http::dashboard::routes(dashboard))
         .fallback(http::operation::nothing);

@@ -113,7 +113,7 @@ fn read_all(input: &Input, secrets: Secrets) -> Read {
     let http = sections::http(&mut reading, &root);
     let mut chat = sections::chat(&mut reading, &root);
     let attachments = sections::attachments(&mut reading, &root);
-    if let Some(chat) = &mut chat {
+    if let (Some(chat), Some(attachments)) = (&mut chat, attachments) {
         chat.attachments = attachments;
     }
     let store = sections::store(&mut reading, &root);

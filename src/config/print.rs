@@ -21,6 +21,7 @@ pub fn print(config: &Config) -> String {
     let mut root = Table::new();
     root.insert("http".to_owned(), http(config));
     root.insert("chat".to_owned(), chat(config));
+    root.insert("attachments".to_owned(), attachments(config));
     root.insert("store".to_owned(), store(config));
     root.insert("record".to_owned(), record(config));
     if !config.models.is_empty() {
@@ -120,6 +121,18 @@ fn chat(config: &Config) -> Value {
     section.number("max_burst", i64::from(chat.bounds.burst));
     section.number("max_refused", i64::from(chat.bounds.patience));
     section.text("spread", millis(chat.times.spread));
+    section.done()
+}
+
+fn attachments(config: &Config) -> Value {
+    let attachments = &config.chat.attachments;
+    let mut section = Section::default();
+    section.flag("enabled", attachments.enabled);
+    section.size("max_size", attachments.max_size);
+    section.count("max_count", attachments.max_count);
+    section.list("types", attachments.types.iter().map(|kind| kind.media_type()));
+    section.size("max_customer", attachments.max_customer);
+    section.size("max_total", attachments.max_total);
     section.done()
 }
 

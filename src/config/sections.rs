@@ -45,7 +45,7 @@ pub const CHAT: &[&str] = &[
     "spread",
 ];
 /// Keys of `[attachments]`.
-pub const ATTACHMENTS: &[&str] = &["enabled", "max_size", "max_count", "types", "max_customer"];
+pub const ATTACHMENTS: &[&str] = &["enabled", "max_size", "max_count", "types", "max_customer", "max_total"];
 /// Keys of `[store]`.
 pub const STORE: &[&str] = &[
     "url",
@@ -211,17 +211,28 @@ pub fn chat(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Setti
     let spread = span(reading, &section, "spread", Millis(100), Millis::minutes(10)).duration();
     let times = chat::Times { spread, ..chat::Times::default() };
     let playbook = reading.text(&section, "playbook");
-    Some(chat::Settings { origins, identity, playbook, attachments: None, bounds, times })
+    Some(chat::Settings {
+        origins,
+        identity,
+        playbook,
+        attachments: chat::attachments::Settings::default(),
+        bounds,
+        times,
+    })
 }
 
-/// `[attachments]`; none: no files are taken.
-pub fn attachments(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::Attachments> {
+/// `[attachments]`.
+pub fn attachments(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat::attachments::Settings> {
     let section = reading.section(root, "attachments", ATTACHMENTS)?;
     let enabled = reading.flag(&section, "enabled").unwrap_or_default();
     let max_size = reading.size(&section, "max_size", 1024, 20 * MIB).unwrap_or_default();
     let max_customer = reading.size(&section, "max_customer", 1024, 1024 * MIB).unwrap_or_default();
     if max_size > max_customer && max_customer > 0 {
         reading.at(&section.place, "`attachments.max_size` is larger than `attachments.max_customer`", None);
+    }
+    let max_total = reading.size(&section, "max_total", 1024, 1024 * 1024 * MIB).unwrap_or_default();
+    if max_customer > max_total && max_total > 0 {
+        reading.at(&section.place, "`attachments.max_customer` is larger than `attachments.max_total`", None);
     }
     let kinds: Vec<(&str, FileType)> = FileType::ALL.into_iter().map(|kind| (kind.media_type(), kind)).collect();
     let mut types = Vec::new();
@@ -237,7 +248,7 @@ pub fn attachments(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<chat
         reading.at(&section.place, "`attachments.types` is empty: no file would be taken", Some(help));
     }
     let max_count = reading.count(&section, "max_count", 1, 10).unwrap_or_default();
-    enabled.then_some(chat::Attachments { max_size, max_count, types, max_customer })
+    Some(chat::attachments::Settings { enabled, max_size, max_count, types, max_customer, max_total })
 }
 
 /// `chat.identity_keys`. RFC 7518, 3.2: a key of HS256 has at least the size of its hash; a shorter one can be guessed

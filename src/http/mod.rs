@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod dead_letters;
 pub mod events;
 pub mod fields;
+pub mod files;
 pub mod hooks;
 pub mod intake;
 pub mod keys;
@@ -88,6 +89,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/conversations/{id}/messages", post(acts::message))
         .route("/v1/conversations/{id}/calls/{call_id}/settle", post(acts::settle))
         .route("/v1/conversations/{id}/close", post(acts::close))
+        .route("/v1/attachments/{id}", get(files::get))
         .route("/v1/customers/{customer}", get(customers::get).delete(customers::erase))
         .route("/v1/customers/{customer}/pending", get(customers::pending))
         .route("/v1/playbooks", get(playbooks::list))

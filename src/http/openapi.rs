@@ -8,7 +8,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{acts, conversations, customers, dead_letters, events, hooks, operation, outcomes, playbooks, segment};
+use super::{
+    acts, conversations, customers, dead_letters, events, files, hooks, operation, outcomes, playbooks, segment,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,7 +23,7 @@ use super::{acts, conversations, customers, dead_letters, events, hooks, operati
         segment::track, segment::identify, segment::page, segment::screen, segment::group, segment::alias,
         segment::batch, segment::t, segment::i, segment::p, segment::g, segment::b, segment::settings,
         conversations::list, conversations::open, conversations::get,
-        acts::claim, acts::release, acts::message, acts::settle, acts::close,
+        acts::claim, acts::release, acts::message, acts::settle, acts::close, files::get,
         customers::get, customers::pending, customers::erase, playbooks::list, playbooks::pause, playbooks::resume,
         dead_letters::list, dead_letters::get, dead_letters::resend, dead_letters::forget,
         operation::healthz, operation::readyz, operation::metrics, get,

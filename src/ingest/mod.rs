@@ -5,6 +5,7 @@
 pub mod body;
 pub mod cloudevents;
 pub mod fields;
+pub mod file;
 pub mod fixture;
 pub mod hooks;
 pub mod profile;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod archive;
+mod attachments;
 mod conversations;
 mod customers;
 mod events;
@@ -31,6 +32,7 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 
 pub use accounts::{Account, NewAccount, Role};
 pub use archive::{ArchiveState, Archived, DeadLine};
+pub use attachments::NewAttachment;
 pub use conversations::{ConversationFilter, LastWords, Listed, View, ViewCounts};
 pub use customers::{CustomerRow, CustomerView, Known};
 pub use events::{EventFilter, EventRow, EventStatus, EventView, SEARCHED, VerdictCount};

@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "record", include_str!("../../migrations/0001_record.sql")),
     (2, "operators", include_str!("../../migrations/0002_operators.sql")),
     (3, "topics", include_str!("../../migrations/0003_topics.sql")),
+    (4, "attachments", include_str!("../../migrations/0004_attachments.sql")),
 ];
 
 /// Brings the tables up to date.

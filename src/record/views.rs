@@ -8,10 +8,12 @@ use serde_json::{Map, Value};
 use sqlx::AnyConnection;
 
 use super::archive::json;
+use super::attachments;
 use super::line::{EventHead, Line, StoredText};
 use super::rebuild::{forget, forget_lines};
 use super::rows::{Cell, insert, int};
 use super::topics;
+use crate::model::attachment::AttachmentId;
 use crate::model::decision::{GoalReached, Judged, Summary, SummaryState};
 use crate::model::entry::{Kind, Logged};
 use crate::model::ids::{ActorId, ConversationId, EventId, Partition};
@@ -28,6 +30,7 @@ struct Changes {
     entries: BTreeMap<(ConversationId, u32), Vec<Cell>>,
     customers: BTreeMap<ActorId, Map<String, Value>>,
     follows: BTreeMap<(ActorId, ActorId), Follow>,
+    attachments: BTreeMap<AttachmentId, ConversationId>,
 }
 
 /// The last words of a conversation.
@@ -53,6 +56,7 @@ pub(super) async fn apply(
             if let Some(actor) = &line.line.actor {
                 forget(connection, actor).await?;
                 forget_lines(connection, *partition, actor, line.id).await?;
+                attachments::erase(connection, actor).await?;
             }
         }
     }
@@ -77,8 +81,11 @@ impl Changes {
             self.goals.insert((id, goal.conversation), goal.clone());
         }
         for Logged { conversation, entry } in &line.line.entries {
-            let words = if let Kind::Message { text, .. } = &entry.kind { Some(text) } else { None };
-            if let Some(text) = words.filter(|_| entry.visible) {
+            let words = words(&entry.kind);
+            if let Kind::Message { attachments, .. } = &entry.kind {
+                self.attachments.extend(attachments.iter().map(|named| (named.id.clone(), *conversation)));
+            }
+            if let Some(text) = words.as_ref().filter(|_| entry.visible) {
                 let last = Last {
                     by: Cell::Text(name_of(&entry.by)),
                     text: Cell::Text(text.chars().take(200).collect()),
@@ -203,8 +210,17 @@ impl Changes {
                       traits = excluded.traits";
         insert(connection, "customer", &["id", "name", "search", "traits"], customers, suffix).await?;
         let follows = self.follows.into_iter().map(|((customer, _), follow)| (customer, follow)).collect();
-        topics::follow(connection, follows).await
+        topics::follow(connection, follows).await?;
+        attachments::seen(connection, self.attachments).await
     }
+}
+
+/// What is searched and shown of an entry in lists: what was said, and the names of files that came with it.
+fn words(kind: &Kind) -> Option<String> {
+    let Kind::Message { text, attachments, .. } = kind else { return None };
+    let names = attachments.iter().map(|attachment| attachment.name.as_str());
+    let said = std::iter::once(text.as_str()).filter(|text| !text.is_empty());
+    Some(said.chain(names).collect::<Vec<_>>().join("\n"))
 }
 
 fn event_cells(id: EventId, line: &Line, event: &EventHead) -> Vec<Cell> {

@@ -120,7 +120,11 @@ impl Session {
         for answer in answers {
             // Other tabs asked, or it was found in the state before.
             let Some(at) = self.asked.iter().position(|asked| asked.pos == answer.pos) else { continue };
-            let Asked { client_id, .. } = self.asked.swap_remove(at);
+            let asked = self.asked.swap_remove(at);
+            if matches!(answer.reply, Reply::Refused(_)) {
+                self.free(&asked);
+            }
+            let Asked { client_id, .. } = asked;
             let (client_id, conversation_id) = (client_id.as_str(), answer.conversation);
             self.line.tell(&match answer.reply {
                 Reply::Done { seq } => ServerFrame::Ack { client_id, conversation_id, seq },
@@ -129,6 +133,15 @@ impl Session {
             })?;
         }
         Ok(())
+    }
+
+    /// The files of a message that was refused may be sent with another.
+    pub(super) fn free(&self, refused: &Asked) {
+        if refused.attached {
+            let (chat, customer) = (self.reader.chat.clone(), self.reader.customer.clone());
+            let client_id = refused.client_id.clone();
+            tokio::spawn(async move { chat.shared.archive.release(&customer, &client_id).await });
+        }
     }
 
     /// Reads what a hint did not bring, then passes its answers on.

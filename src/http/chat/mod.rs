@@ -3,6 +3,7 @@
 //! One task a socket. It holds what was sent of each conversation, and reads the rest from the log: hints of the live
 //! bus only say when to look. Not here: what a frame changes; that is appended as an input and decided by the engine.
 
+pub mod attachments;
 pub mod deltas;
 pub mod described;
 mod fields;
@@ -38,10 +39,11 @@ use self::registry::{NoSeat, Registry};
 use super::problem::ApiError;
 use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
-use crate::model::attachment::FileType;
+use crate::model::attachment::{Attachment, AttachmentId};
 use crate::model::decision::Summary;
 use crate::model::entry::Entry;
-use crate::model::ids::ConversationId;
+use crate::model::ids::{ActorId, ConversationId};
+use crate::model::time::Ms;
 use crate::store::{Store, StoreError};
 
 /// The subprotocol.
@@ -64,25 +66,12 @@ pub struct Settings {
     pub identity: identity::Settings,
     /// The playbook that answers who speaks first.
     pub playbook: Option<String>,
-    /// What files customers may send; none: no files. From `[attachments]`.
-    pub attachments: Option<Attachments>,
+    /// What files customers may send; from `[attachments]`.
+    pub attachments: attachments::Settings,
     /// Bounds.
     pub bounds: Bounds,
     /// Times.
     pub times: Times,
-}
-
-/// What files customers may send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachments {
-    /// The largest, in bytes.
-    pub max_size: usize,
-    /// The most of one message.
-    pub max_count: usize,
-    /// What they may be.
-    pub types: Vec<FileType>,
-    /// What one customer's may take together, in bytes.
-    pub max_customer: usize,
 }
 
 /// What one socket, one customer and this node may take.
@@ -132,7 +121,7 @@ impl Default for Times {
     }
 }
 
-/// What the live store no longer holds, and what playbooks say of themselves.
+/// What the live store does not hold: what it forgot, what playbooks say of themselves, files.
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
     /// A conversation that has left the live store: its summary and its whole log; none where there is no such one.
@@ -143,6 +132,21 @@ pub trait Archive: Send + Sync + 'static {
 
     /// `open.why` of a playbook in a catalog, by its hash; empty where it has none.
     async fn why(&self, catalog: &str, playbook: &str) -> String;
+
+    /// Gives files to the message of this customer that names them; none where one of them cannot be had.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] where they cannot be looked up now.
+    async fn claim(
+        &self,
+        customer: &ActorId,
+        client_id: &str,
+        ids: &[AttachmentId],
+        now: Ms,
+    ) -> Result<Option<Vec<Attachment>>, StoreError>;
+
+    /// Takes the files of a message back that was refused. Where that fails they are forgotten later.
+    async fn release(&self, customer: &ActorId, client_id: &str);
 }
 
 /// The chat endpoint: everything that its sessions share.

@@ -127,7 +127,8 @@ impl Session {
             list.push(wire::conversation(&Shown::recorded(&summary), part.forms(), View::Customer));
         }
         let anonymous_id = anonymous_id.as_deref();
-        let attachments = self.reader.chat.shared.settings.attachments.as_ref().map(|taken| Taken {
+        let attachments = Some(&self.reader.chat.shared.settings.attachments);
+        let attachments = attachments.filter(|taken| taken.enabled).map(|taken| Taken {
             max_size: taken.max_size,
             max_count: taken.max_count,
             types: &taken.types,
@@ -303,6 +304,7 @@ impl Session {
             if let Some((conversation, seq)) = counted {
                 self.line.tell(&ServerFrame::Ack { client_id, conversation_id: Some(conversation), seq })?;
             } else if let Some((_, code)) = refused {
+                self.free(&asked);
                 self.line.tell(&ServerFrame::refused(*code, Some(client_id), None))?;
             } else if asked.since.elapsed() > UNANSWERED {
                 let message = "Nothing is known of it yet; send it again.";

@@ -60,6 +60,8 @@ pub(super) struct Asked {
     pub(super) pos: Pos,
     pub(super) client_id: String,
     pub(super) since: Instant,
+    /// It is a message with files.
+    pub(super) attached: bool,
 }
 
 /// Runs a socket from its upgrade to its end.

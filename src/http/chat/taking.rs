@@ -1,12 +1,15 @@
 //! Taking a client's frames: what they ask becomes inputs; what is wrong is said and changes nothing.
 
+use std::sync::Arc;
+
 use tokio::time::{Duration, Instant};
 
 use super::fields;
 use super::frames::{BadFrame, ClientFrame};
 use super::line::{Close, PROTOCOL_ERROR};
-use super::sent::ServerFrame;
+use super::sent::{ServerFrame, Trouble};
 use super::session::{Asked, Session};
+use crate::model::attachment::{Attachment, AttachmentId};
 use crate::model::customer::RefusalCode;
 use crate::model::entry::By;
 use crate::model::event::{Event, Trust};
@@ -87,48 +90,79 @@ impl Session {
         text: String,
         named: Vec<String>,
     ) -> Result<(), Close> {
-        let most = self.reader.chat.shared.settings.attachments.as_ref().map_or(0, |taken| taken.max_count);
+        let playbook = self.reader.chat.shared.settings.playbook.clone();
+        match conversation {
+            Some(id) if !self.may_act(id, &client_id).await? => return Ok(()),
+            None if playbook.is_none() && self.held.iter().all(|held| held.closed) => {
+                return self.line.tell(&ServerFrame::refused(RefusalCode::NoConversation, Some(&client_id), None));
+            }
+            _ => {}
+        }
+        let attached = !named.is_empty();
+        let Some(attachments) = self.claim(&client_id, named).await? else { return Ok(()) };
+        let playbook = playbook.filter(|_| conversation.is_none());
+        let body = Body::Said { conversation, playbook, client_id: client_id.clone(), text, attachments };
+        self.append(client_id, body, attached).await
+    }
+
+    /// The files that a message names, from now on its own; none: the client is told why not.
+    async fn claim(&mut self, client_id: &str, named: Vec<String>) -> Result<Option<Vec<Attachment>>, Close> {
+        if named.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let shared = Arc::clone(&self.reader.chat.shared);
+        let most = if shared.settings.attachments.enabled { shared.settings.attachments.max_count } else { 0 };
         if named.len() > most {
             let message = format!("`attachments` has more than {most} ids");
-            return self.line.tell(&ServerFrame::bad(&BadFrame {
-                code: "invalid",
-                message,
-                client_id: Some(client_id),
-            }));
+            let client_id = Some(client_id.to_owned());
+            self.line.tell(&ServerFrame::bad(&BadFrame { code: "invalid", message, client_id }))?;
+            return Ok(None);
         }
-        let attachments = Vec::new();
-        let playbook = self.reader.chat.shared.settings.playbook.clone();
-        if let Some(id) = conversation {
-            let body = Body::Said { conversation, playbook: None, client_id: client_id.clone(), text, attachments };
-            return self.ask(client_id, id, body).await;
+        let ids: Option<Vec<AttachmentId>> = named.iter().map(|id| AttachmentId::parse(id)).collect();
+        let claimed = match ids {
+            Some(ids) => shared.archive.claim(&self.reader.customer, client_id, &ids, shared.clock.now()).await,
+            None => Ok(None),
+        };
+        match claimed {
+            Ok(Some(claimed)) => Ok(Some(claimed)),
+            Ok(None) => {
+                // Guessing ids is slowed as that of conversations is.
+                self.line.charge(GUESS);
+                let message = "A file is gone, was sent already, or is not yours; attach it again.";
+                let (code, client_id) = ("attachment_gone", Some(client_id));
+                self.line.tell(&ServerFrame::Error(Trouble { code, message, client_id, ..Trouble::default() }))?;
+                Ok(None)
+            }
+            Err(why) => self.unavailable(&why, Some(client_id)).map(|()| None),
         }
-        if playbook.is_none() && self.held.iter().all(|held| held.closed) {
-            return self.line.tell(&ServerFrame::refused(RefusalCode::NoConversation, Some(&client_id), None));
-        }
-        let body = Body::Said { conversation: None, playbook, client_id: client_id.clone(), text, attachments };
-        self.append(client_id, body).await
     }
 
     /// Appends what is asked of a conversation, if it is this customer's.
     async fn ask(&mut self, client_id: String, id: ConversationId, body: Body) -> Result<(), Close> {
-        match self.owned(id).await {
-            Ok(Owned::Yes) => self.append(client_id, body).await,
-            Ok(Owned::Archived) => {
-                self.line.tell(&ServerFrame::refused(RefusalCode::Closed, Some(&client_id), Some(id)))
-            }
-            Ok(Owned::No) => self.unknown(id, Some(&client_id)),
-            Err(why) => self.unavailable(&why, Some(&client_id)),
-        }
+        if self.may_act(id, &client_id).await? { self.append(client_id, body, false).await } else { Ok(()) }
     }
 
-    async fn append(&mut self, client_id: String, body: Body) -> Result<(), Close> {
+    /// Whether this customer may act in a conversation; where not, the client is told.
+    async fn may_act(&mut self, id: ConversationId, client_id: &str) -> Result<bool, Close> {
+        match self.owned(id).await {
+            Ok(Owned::Yes) => return Ok(true),
+            Ok(Owned::Archived) => {
+                self.line.tell(&ServerFrame::refused(RefusalCode::Closed, Some(client_id), Some(id)))?;
+            }
+            Ok(Owned::No) => self.unknown(id, Some(client_id))?,
+            Err(why) => self.unavailable(&why, Some(client_id))?,
+        }
+        Ok(false)
+    }
+
+    async fn append(&mut self, client_id: String, body: Body, attached: bool) -> Result<(), Close> {
         if self.asked.len() >= MAX_ASKED {
             let message = "Too much is unanswered; send it again.";
             return self.line.tell(&ServerFrame::again("busy", message, Some(&client_id), 2));
         }
         match self.reader.chat.shared.inbox.append(&self.reader.customer, body).await {
             Ok(id) => {
-                self.asked.push(Asked { pos: id.pos, client_id, since: Instant::now() });
+                self.asked.push(Asked { pos: id.pos, client_id, since: Instant::now(), attached });
                 Ok(())
             }
             Err(why) => self.unavailable(&why, Some(&client_id)),

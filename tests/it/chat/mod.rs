@@ -17,10 +17,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use beckon::clock::SystemClock;
 use beckon::http::chat::{self, Archive, Chat, Settings};
+use beckon::model::attachment::{Attachment, AttachmentId};
 use beckon::model::decision::Summary;
 use beckon::model::entry::Entry;
 use beckon::model::ids::{ActorId, ConversationId};
-use beckon::model::time::Millis;
+use beckon::model::time::{Millis, Ms};
 use beckon::secret::Secret;
 use beckon::store::{self, Store, StoreError};
 use futures_util::{SinkExt, StreamExt};
@@ -54,6 +55,18 @@ impl Archive for Shelf {
     async fn conversation(&self, id: ConversationId) -> Result<Option<(Summary, Vec<Entry>)>, StoreError> {
         Ok(self.0.iter().find(|(summary, _)| summary.id == id).cloned())
     }
+
+    async fn claim(
+        &self,
+        _customer: &ActorId,
+        _client_id: &str,
+        _ids: &[AttachmentId],
+        _now: Ms,
+    ) -> Result<Option<Vec<Attachment>>, StoreError> {
+        Ok(None)
+    }
+
+    async fn release(&self, _customer: &ActorId, _client_id: &str) {}
 
     async fn why(&self, _catalog: &str, _playbook: &str) -> String {
         "Because of a test.".to_owned()
