@@ -6,6 +6,7 @@ use super::reading::tools;
 use super::script::Situation;
 use super::words::fill;
 use crate::llm::{Message, Request, ToolCall};
+use crate::model::attachment::Attachment;
 use crate::model::entry::{By, CallState, Entry, Kind, StepCall};
 use crate::model::event::Event;
 use crate::model::ids::CallId;
@@ -155,7 +156,7 @@ fn pieces(log: &[Entry]) -> Vec<Piece<'_>> {
     for (at, entry) in log.iter().enumerate() {
         let mut event = None;
         let messages = match &entry.kind {
-            Kind::Message { text, choices, .. } => vec![spoken(entry.by, text, choices)],
+            Kind::Message { text, attachments, choices, .. } => vec![spoken(entry.by, text, attachments, choices)],
             Kind::Step { calls, .. } if !calls.is_empty() => asked(log.get(at..).unwrap_or_default(), calls),
             Kind::Event { envelope, silent: false, .. } if Some(at) != trigger => {
                 event = Some(&**envelope);
@@ -184,8 +185,11 @@ fn told(note: &str, name: &str, value: &Value) -> Vec<Message> {
     vec![Message::System(note), Message::User(fenced(name, value, MAX_DATA))]
 }
 
-fn spoken(by: By, text: &str, choices: &[Choice]) -> Message {
-    let mut text = bounded(inert::said(text), MAX_DATA);
+/// What somebody said. Of a file only what is known of it: its bytes are for people.
+fn spoken(by: By, text: &str, attachments: &[Attachment], choices: &[Choice]) -> Message {
+    let attached = attachments.iter().map(|file| format!("[attached: {}]", inert::said(&file.to_string())));
+    let said = Some(bounded(inert::said(text), MAX_DATA)).filter(|said| !said.is_empty() || attachments.is_empty());
+    let mut text = said.into_iter().chain(attached).collect::<Vec<_>>().join("\n");
     if !choices.is_empty() {
         let labels: Vec<String> = choices.iter().map(|choice| inert::said(&choice.label)).collect();
         text = format!("{text}\n(choices: {})", labels.join(" | "));

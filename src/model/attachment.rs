@@ -103,9 +103,34 @@ pub struct Attachment {
     pub height: Option<u32>,
 }
 
+/// In a line: its name, what it is, how large it is.
+impl std::fmt::Display for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}, {}", self.name, self.kind.media_type(), size_in_words(self.size))
+    }
+}
+
+/// A size as people read it.
+pub fn size_in_words(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..999_500 => format!("{} kB", (bytes + 500) / 1_000),
+        _ => {
+            let tenths = (bytes + 50_000) / 100_000;
+            format!("{}.{} MB", tenths / 10, tenths % 10)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_at_a_glance() {
+        let sizes = [0, 999, 1_000, 12_345, 999_499, 999_500, 5_242_880].map(size_in_words);
+        assert_eq!(sizes, ["0 B", "999 B", "1 kB", "12 kB", "999 kB", "1.0 MB", "5.2 MB"]);
+    }
 
     #[test]
     fn an_id_is_a_prefix_and_24_plain_characters() {

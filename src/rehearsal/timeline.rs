@@ -127,9 +127,10 @@ fn entry_line(entry: &Entry) -> Option<String> {
         Kind::Rated { score, .. } => format!("rated {score}"),
         Kind::Helped { of, helped, .. } => format!("{} by {of}", if *helped { "helped" } else { "not helped" }),
         Kind::Stopped { .. } => "stopped the assistant".to_owned(),
-        Kind::Message { text, choices, .. } => {
+        Kind::Message { text, attachments, choices, .. } => {
+            let files: String = attachments.iter().map(|file| format!(" [attached: {file}]")).collect();
             let labels: String = choices.iter().map(|choice| format!(" [{}]", choice.label)).collect();
-            format!("{by}: {text}{labels}")
+            format!("{by}: {text}{files}{labels}")
         }
         Kind::Confirm { summary, .. } => format!("asks to confirm: {summary}"),
         Kind::Confirmed { approve, .. } => (if *approve { "confirmed" } else { "declined" }).to_owned(),

@@ -10,6 +10,7 @@
 )]
 
 mod adapter;
+mod attachments;
 mod bounds;
 mod captures;
 mod catalog;

@@ -5,6 +5,7 @@
 mod access;
 mod acts;
 mod assets;
+mod attachments;
 mod attempts;
 mod attention;
 mod conversation;
@@ -247,5 +248,7 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/{*rest}", get(pages::not_found))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(axum::middleware::map_response(access::protect))
+        // Behind the policy of pages: a file has its own, which is stricter.
+        .route("/operator/attachments/{id}", get(attachments::file))
         .with_state(dashboard)
 }

@@ -6,9 +6,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::words;
+use crate::model::attachment::{Attachment, FileType, size_in_words};
 use crate::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind, Verdict};
 use crate::model::ids::CallId;
 
+/// The largest that a picture is shown on the spine, in pixels; also one that does not say how large it is.
+const THUMBNAIL: (u32, u32) = (240, 180);
 /// The most of a payload that a page shows, in characters.
 const MOST_SHOWN: usize = 20_000;
 
@@ -36,6 +39,8 @@ pub(super) struct Row {
     /// Words; shown as text, in their own direction.
     pub(super) text: String,
     pub(super) choices: Vec<String>,
+    /// Files that came with it.
+    pub(super) files: Vec<FileRow>,
     /// A short state with the class of its colour.
     pub(super) pill: String,
     pub(super) pill_mark: &'static str,
@@ -48,6 +53,60 @@ pub(super) struct Row {
     pub(super) detail: String,
     /// The call that a person has to settle.
     pub(super) settle: Option<u32>,
+}
+
+/// A file that a customer sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct FileRow {
+    /// Where it is fetched.
+    pub(super) href: String,
+    pub(super) name: String,
+    /// What it is, in a word.
+    pub(super) kind: &'static str,
+    pub(super) size: String,
+    pub(super) is_picture: bool,
+    /// How large a picture is shown, in pixels: known before it comes, so that nothing shifts.
+    pub(super) width: u32,
+    pub(super) height: u32,
+}
+
+impl FileRow {
+    fn of(file: &Attachment) -> FileRow {
+        let (width, height) = thumbnail(file.width.zip(file.height));
+        let kind = match file.kind {
+            FileType::Png => "PNG",
+            FileType::Jpeg => "JPEG",
+            FileType::Gif => "GIF",
+            FileType::Webp => "WebP",
+            FileType::Pdf => "PDF",
+        };
+        FileRow {
+            href: format!("/operator/attachments/{}", file.id),
+            name: words::plain(&file.name),
+            kind,
+            size: size_in_words(file.size),
+            is_picture: file.kind.is_picture(),
+            width,
+            height,
+        }
+    }
+}
+
+/// A picture's size made to fit, never enlarged.
+fn thumbnail(size: Option<(u32, u32)>) -> (u32, u32) {
+    let (width, height) = size.filter(|(width, height)| *width > 0 && *height > 0).unwrap_or(THUMBNAIL);
+    let (most_wide, most_high) = THUMBNAIL;
+    let fit = |side: u32, most: u32, of: u32| {
+        let scaled = u64::from(side) * u64::from(most) / u64::from(of);
+        u32::try_from(scaled).unwrap_or(u32::MAX).max(1)
+    };
+    if width <= most_wide && height <= most_high {
+        (width, height)
+    } else if u64::from(width) * u64::from(most_high) >= u64::from(height) * u64::from(most_wide) {
+        (most_wide, fit(height, most_wide, width))
+    } else {
+        (fit(width, most_high, height), most_high)
+    }
 }
 
 /// A short state with the class of its colour.
@@ -143,7 +202,8 @@ fn row(entry: &Entry, unknown: &BTreeMap<CallId, String>, customer: &str) -> Row
         ..Row::default()
     };
     match &entry.kind {
-        Kind::Message { text, choices, choice, name, .. } => Row {
+        Kind::Message { text, attachments, choices, choice, name, .. } => Row {
+            files: attachments.iter().map(FileRow::of).collect(),
             lane: "words",
             who: name.as_deref().map(words::plain).unwrap_or(base.who.clone()),
             title: if choice.is_some() { "chose".to_owned() } else { String::new() },
@@ -347,4 +407,24 @@ fn pretty_of(value: &impl Serialize) -> String {
         shown.push_str("\n\u{2026}");
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_made_to_fit_in_its_own_proportions() {
+        for (of, shown) in [
+            ((800, 600), (240, 180)),
+            ((600, 800), (135, 180)),
+            ((4_000, 100), (240, 6)),
+            ((1, 4_000_000_000), (1, 180)),
+            ((100, 50), (100, 50)),
+            ((0, 50), (240, 180)),
+        ] {
+            assert_eq!(thumbnail(Some(of)), shown, "{of:?}");
+        }
+        assert_eq!(thumbnail(None), (240, 180));
+    }
 }

@@ -1,6 +1,7 @@
 //! Journeys: people and companies acting on a running server, over its real doors, on both stores.
 
 pub(crate) mod api;
+mod attachments;
 mod away;
 mod charges;
 pub(crate) mod chat;

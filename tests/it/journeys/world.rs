@@ -46,6 +46,8 @@ pub struct World {
     webhook: Option<url::Url>,
     /// Effects of a partition under way at once.
     runners: usize,
+    /// What files customers may send.
+    attachments: beckon::http::chat::attachments::Settings,
     place: Place,
     data: tempfile::TempDir,
     workspace: PathBuf,
@@ -71,6 +73,7 @@ impl World {
             first_token: Duration::from_secs(5),
             webhook: None,
             runners: beckon::engine::node::Settings::default().runners,
+            attachments: beckon::http::chat::attachments::Settings::default(),
             place,
             data: tempfile::tempdir().unwrap(),
             workspace: Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace),
@@ -116,6 +119,13 @@ impl World {
     /// With so many effects of a partition under way at once; holds from the next start.
     pub fn with_runners(mut self, runners: usize) -> World {
         self.runners = runners;
+        self
+    }
+
+    /// Starts again with files taken.
+    pub async fn with_attachments(mut self, settings: beckon::http::chat::attachments::Settings) -> World {
+        self.attachments = settings;
+        self.restart().await;
         self
     }
 
@@ -226,6 +236,7 @@ impl World {
         let mut chat = beckon::http::chat::Settings {
             origins: vec!["http://shop.example".to_owned()],
             playbook: Some("help".to_owned()),
+            attachments: self.attachments.clone(),
             ..beckon::http::chat::Settings::default()
         };
         chat.identity.keys = vec![Secret::new(IDENTITY_KEY)];
