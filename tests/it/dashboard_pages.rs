@@ -5,16 +5,18 @@ use std::time::Duration;
 use beckon::catalog::compile;
 use beckon::clock::{Clock, SystemClock};
 use beckon::http::dashboard::Front;
+use beckon::model::attachment::FileType;
 use beckon::model::catalog::Files;
 use beckon::model::conversation::Outcome;
 use beckon::model::customer::State;
 use beckon::model::decision::{GoalReached, JournalLine, SummaryState};
-use beckon::model::entry::{By, HolderKind, OutcomeKind, Verdict};
+use beckon::model::entry::{By, HolderKind, Kind, OutcomeKind, Verdict};
 use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, ConversationId, EventId, Pos};
 use beckon::model::input::Body;
 use beckon::model::live::{Attention, Live};
 use beckon::model::time::{Millis, Ms};
+use beckon::record::NewAttachment;
 use beckon::store::{Channel, Hint, Hints};
 use beckon::trigger::sense::sense;
 use serde_json::json;
@@ -411,4 +413,72 @@ async fn an_erased_customer_is_found_nowhere() {
     }
     assert_eq!(rui.get("/operator/customers/user%3A42").await.status, 404);
     assert!(rui.get("/operator/flow").await.body.contains("No event in the last 24 h."));
+}
+
+#[tokio::test]
+async fn operators_see_what_a_customer_sent_and_nothing_of_it_runs() {
+    let office = Office::open(Front::Nothing).await;
+    let id = office.a_conversation().await;
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x03\x20\0\0\x02\x58\x08\x02\0\0\0".to_vec();
+    let evil = "\"><img src=x onerror=alert(1)>.pdf";
+    let mut sent = Vec::new();
+    for (name, kind, dimensions, bytes) in [
+        ("screen \u{e9}.png", FileType::Png, Some((800, 600)), png.clone()),
+        (evil, FileType::Pdf, None, b"%PDF-1.7 <script>alert(1)</script>".to_vec()),
+    ] {
+        let new = NewAttachment { name: name.to_owned(), kind, dimensions, bytes };
+        sent.push(office.record.keep_attachment(&office.actor, new, 1 << 20, Ms(1)).await.unwrap().unwrap());
+    }
+    let (picture, paper) = (sent[0].clone(), sent[1].clone());
+    let said = Body::Said {
+        conversation: Some(id),
+        playbook: None,
+        client_id: "0123456789abcdef".to_owned(),
+        text: String::new(),
+        attachments: sent.clone(),
+    };
+    office
+        .happens(said, |pos| {
+            let mut line = office.line(pos);
+            let mut kind = words("", None);
+            if let Kind::Message { attachments, .. } = &mut kind {
+                *attachments = sent.clone();
+            }
+            line.entries = vec![entry(id, 8, 5, By::Customer, kind)];
+            line.conversations = vec![office.summary(id, HolderKind::Queue, 7)];
+            line
+        })
+        .await;
+    office.project().await;
+
+    let rui = office.signed_in("rui@shop.example").await;
+    let page = rui.get(&format!("/operator/conversations/{id}")).await.body;
+    let address = format!("/operator/attachments/{}", picture.id);
+    let shown = format!("<img src=\"{address}\" alt=\"Picture: screen \u{e9}.png\" width=\"240\" height=\"180\"");
+    assert!(page.contains(&shown), "{page}");
+    assert!(page.contains(&format!("<a href=\"{address}\" download=")));
+    assert_eq!(page.matches("<img").count(), 1, "what is no picture is a link alone, and a name is no markup");
+    assert!(page.contains("PDF, 34 B"), "{page}");
+    assert!(rui.get("/operator/").await.body.contains("screen \u{e9}.png"), "the list says what came last");
+    assert!(rui.get("/operator/?view=all&q=screen").await.body.contains("Ana Duarte"), "it is found by a file's name");
+
+    let got = rui.get(&address).await;
+    assert_eq!((got.status, got.header("content-type")), (200, "image/png"));
+    for (header, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "sandbox; default-src 'none'"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("content-disposition", "attachment; filename*=UTF-8''screen%20%C3%A9.png"),
+    ] {
+        assert_eq!(got.header(header), value);
+    }
+    let paper = rui.get(&format!("/operator/attachments/{}", paper.id)).await;
+    assert_eq!((paper.status, paper.header("content-type")), (200, "application/pdf"));
+    assert_eq!(paper.body, "%PDF-1.7 <script>alert(1)</script>");
+    let name = paper.header("content-disposition");
+    assert!(name.starts_with("attachment; filename*=UTF-8''%22%3E%3Cimg"), "{name}");
+    assert_eq!(rui.get("/operator/attachments/att_abcdefghijklmnopqrstuvwx").await.status, 404);
+    let stranger = office.browser().get(&address).await;
+    assert_eq!(stranger.status, 303);
+    assert!(stranger.header("location").starts_with("/operator/sign-in"));
 }
