@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::accounts::token;
-use super::rows::{int, number};
+use super::rows::{execute_among, int, number};
 use super::{Record, RecordError};
 use crate::model::attachment::{Attachment, AttachmentId, FileType};
 use crate::model::ids::{ActorId, ConversationId};
@@ -16,6 +16,8 @@ use crate::model::time::{Millis, Ms};
 const PIECE: usize = 256 * 1_024;
 /// What a file counts beside its bytes, so that many tiny ones are bounded too.
 const ROW: i64 = 4 * 1_024;
+/// Files that are forgotten in one transaction.
+const AT_ONCE: u32 = 32;
 /// How long a file is kept that no message named.
 const UNNAMED: Millis = Millis::hours(1);
 /// How long one is kept whose message never came into the archive: it was refused, or the archive is behind.
@@ -136,30 +138,40 @@ impl Record {
         row.map(|row| row.try_get(0)).transpose().map_err(|e| self.failed(e))
     }
 
-    /// Forgets files that no message named in time; answers how many.
+    /// Forgets files that no message named in time, or whose conversation went; answers how many. A few at a time, so that
+    /// nobody who writes meanwhile waits for more than those.
     ///
     /// # Errors
-    /// The record's.
+    /// The record's; what was forgotten before stays so.
     pub async fn sweep_attachments(&self, now: Ms) -> Result<u64, RecordError> {
         let loose =
             "conversation is null and ((claim is null and kept_at < $1) or (claim is not null and claimed_at < $2))";
-        let mut transaction = self.write().begin().await.map_err(|e| self.failed(e))?;
+        // Asked twice: who was given to a message in the meantime is loose no longer.
+        let sql = format!(
+            "delete from attachment where id in (select id from attachment where {loose} limit {AT_ONCE}) and {loose} \
+             returning id"
+        );
         let before = |length: Millis| int(now.0.saturating_sub(length.0));
         let mut swept = 0;
-        for sql in [
-            format!("delete from attachment_piece where attachment in (select id from attachment where {loose})"),
-            format!("delete from attachment where {loose}"),
-        ] {
-            let done = sqlx::query(sqlx::AssertSqlSafe(sql))
+        loop {
+            let mut transaction = self.write().begin().await.map_err(|e| self.failed(e))?;
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
                 .bind(before(UNNAMED))
                 .bind(before(UNSEEN))
-                .execute(&mut *transaction)
+                .fetch_all(&mut *transaction)
                 .await
                 .map_err(|e| self.failed(e))?;
-            swept = done.rows_affected();
+            let ids: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+            let ids = ids.map_err(|e| self.failed(e))?;
+            let more = u64::try_from(ids.len()).unwrap_or_default();
+            let pieces = "delete from attachment_piece where attachment";
+            execute_among(&mut transaction, pieces, ids).await.map_err(|e| self.failed(e))?;
+            transaction.commit().await.map_err(|e| self.failed(e))?;
+            swept += more;
+            if more == 0 {
+                return Ok(swept);
+            }
         }
-        transaction.commit().await.map_err(|e| self.failed(e))?;
-        Ok(swept)
     }
 
     /// What all files take together, in bytes.

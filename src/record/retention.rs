@@ -304,6 +304,8 @@ impl Plan {
             ("delete from entry where conversation", &conversations),
             ("delete from snoozed where conversation", &conversations),
             ("delete from goal where conversation", &conversations),
+            // Their files are nobody's from here: the next sweep takes them.
+            ("update attachment set conversation = null, claimed_at = 0 where conversation", &conversations),
             ("delete from conversation where id", &conversations),
             ("delete from verdict where event", &events),
             ("delete from goal where event", &events),

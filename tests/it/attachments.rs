@@ -7,7 +7,7 @@ use beckon::model::ids::{ActorId, EntryId};
 use beckon::model::time::{Millis, Ms};
 use beckon::record::{Line, LineId, NewAttachment, Record};
 
-use super::record::{PARTITION, conversation, dump, empty_line, record, summary};
+use super::record::{PARTITION, beneath, conversation, dump, empty_line, pos, record, summary};
 
 const NOW: Ms = Ms(1_764_000_000_000);
 const MOST: u64 = 10 << 20;
@@ -184,6 +184,43 @@ async fn what_no_message_names_is_swept_and_what_one_names_stays() {
 }
 
 #[tokio::test]
+async fn files_go_with_a_conversation_that_was_kept_long_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    let (old, new) = (kept(&record, &ana(), "old.png").await, kept(&record, &ana(), "new.png").await);
+    for (client_id, file) in [("message-of-long-ago", &old), ("message-of-just-now", &new)] {
+        record.claim_attachments(&ana(), client_id, std::slice::from_ref(&file.id), NOW).await.unwrap().unwrap();
+    }
+    let lines = [(1, &old), (9, &new)].map(|(n, file)| {
+        let mut line = said(n, &ana(), vec![file.clone()]);
+        line.line.conversations[0].state = SummaryState::Closed;
+        line
+    });
+    record.archive(PARTITION, lines.to_vec()).await.unwrap();
+    record.prune(PARTITION, Ms(pos(5).ms), LineId::default()).await.unwrap();
+    assert_eq!(record.sweep_attachments(NOW.plus(Millis::hours(24 * 365))).await.unwrap(), 1);
+    assert_eq!((bytes_of(&record, &old.id).await, record.attachment(&old.id).await.unwrap()), (Vec::new(), None));
+    assert_eq!(bytes_of(&record, &new.id).await, b"bytes");
+}
+
+#[tokio::test]
+async fn many_files_are_swept_to_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    for _ in 0..70 {
+        kept(&record, &ana(), "a.png").await;
+    }
+    assert_eq!(record.sweep_attachments(NOW.plus(Millis::hours(2))).await.unwrap(), 70);
+    assert_eq!(dump(&folder, &["attachment"]).await, Vec::<String>::new());
+    assert_eq!(pieces(&folder).await, 0);
+}
+
+async fn pieces(folder: &tempfile::TempDir) -> i64 {
+    let sql = "select count(*) from attachment_piece";
+    sqlx::query_scalar(sql).fetch_one(&beneath(folder).await).await.unwrap()
+}
+
+#[tokio::test]
 async fn an_erased_customers_files_are_gone_named_or_not() {
     let folder = tempfile::tempdir().unwrap();
     let record = record(&folder).await;
@@ -201,4 +238,5 @@ async fn an_erased_customers_files_are_gone_named_or_not() {
     }
     assert!(!dump(&folder, &["attachment", "entry", "archive_line"]).await.concat().contains("xyzzy"));
     assert_eq!(bytes_of(&record, &bens.id).await, b"bytes");
+    assert_eq!(pieces(&folder).await, 1, "no bytes are left behind");
 }

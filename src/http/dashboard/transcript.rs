@@ -94,9 +94,11 @@ fn said(entry: &Entry, customer: &str) -> Option<String> {
         By::System => "",
     };
     match &entry.kind {
-        Kind::Message { text, name, .. } => {
+        Kind::Message { text, attachments, name, .. } => {
             let who = name.as_deref().map_or_else(|| who.to_owned(), words::plain);
-            Some(format!("{who}\n{}", lines(text)))
+            let files = attachments.iter().map(|file| format!("[attached: {}]", words::plain(&file.to_string())));
+            let said = Some(lines(text)).filter(|said| !said.is_empty() || attachments.is_empty());
+            Some(std::iter::once(who).chain(said).chain(files).collect::<Vec<_>>().join("\n"))
         }
         Kind::Holder { holder: HolderKind::Operator, name } => {
             Some(format!("{} joined.", words::plain(name.as_deref().unwrap_or("An operator"))))
