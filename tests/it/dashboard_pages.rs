@@ -463,7 +463,7 @@ async fn operators_see_what_a_customer_sent_and_nothing_of_it_runs() {
     assert!(rui.get("/operator/?view=all&q=screen").await.body.contains("Ana Duarte"), "it is found by a file's name");
 
     let text = rui.get(&format!("/operator/conversations/{id}/transcript.txt")).await.body;
-    assert!(text.contains("Ana Duarte\n[attached: screen \u{e9}.png, image/png, 26 B]\n[attached: "), "{text}");
+    assert!(text.contains("Ana Duarte\n[attached: screen \u{e9}.png, image/png, 29 B]\n[attached: "), "{text}");
     let whole = rui.get(&format!("/operator/conversations/{id}/transcript.json")).await.body;
     assert!(whole.contains(picture.id.as_str()), "{whole}");
 

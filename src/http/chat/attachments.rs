@@ -138,7 +138,11 @@ impl Door {
             }
             Ok(known) => Ok(known),
             Err(Denied::Away) => Err(away("Who you are cannot be checked now.", "the published keys cannot be had")),
-            Err(denied) => Err(unknown(&format!("Who you are is not known: {denied}."))),
+            // Of a token that ran out the page is to fetch another, and come again.
+            Err(denied) => {
+                let status = if token.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+                Err(ApiError::new(status, "unknown_customer", format!("Who you are is not known: {denied}.")))
+            }
         }
     }
 
@@ -269,7 +273,8 @@ fn too_large(most: usize) -> ApiError {
 
 /// A file's name, without marks that would turn its direction and so its ending around.
 fn name(given: &str) -> Result<String, ApiError> {
-    let turns = |c: &char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: &char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let name: String = given.chars().filter(|c| !turns(c)).collect();
     let name = name.trim();
     let wrong = |c: char| c.is_control() || matches!(c, '/' | '\\' | '\u{2028}' | '\u{2029}');

@@ -184,7 +184,7 @@ async fn somebody_without_a_name_sends_a_file_by_the_secret_of_the_socket(world:
     // A token that is not good falls back to nobody.
     let both = world.http.post(world.file_door("?name=a.png")).header("x-beckon-anonymous", &secret);
     let (status, problem) = told(both.bearer_auth("rubbish").body(png()).send().await.unwrap()).await;
-    assert_eq!((status, code(&problem)), (403, "unknown_customer"));
+    assert_eq!((status, code(&problem)), (401, "unknown_customer"));
 }
 
 async fn what_is_no_file_of_ours_is_refused_by_name(world: World) {
