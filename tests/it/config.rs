@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use beckon::config::{Config, ConfigMistake, DEFAULTS, Flag, Input, Secrets, load, print, run_check};
 use beckon::http::dashboard::Front;
+use beckon::model::attachment::FileType;
 use beckon::model::time::Millis;
 
 const SHOP: &str = r#"
@@ -71,6 +72,31 @@ fn a_proxy_is_believed_only_where_the_configuration_says_that_there_is_one() {
     let behind = good("[dashboard]\nproxy = true\nsession = \"8h\"", &[]).dashboard;
     assert_eq!((behind.front, behind.session), (Front::Proxy, Millis::hours(8)));
     assert!(told("[dashboard]\nproxy = \"yes\"", &[]).contains("dashboard.proxy"));
+}
+
+#[test]
+fn files_are_off_until_said_and_their_bounds_fit_each_other() {
+    let off = good("", &[]).chat.attachments;
+    assert_eq!(off, beckon::http::chat::attachments::Settings::default(), "what is in the file is what the code says");
+    assert!(!off.enabled);
+    let some =
+        "[attachments]\nenabled = true\nmax_size = \"20MiB\"\nmax_count = 10\ntypes = [\"image/png\", \"image/png\"]";
+    let some = good(some, &[]).chat.attachments;
+    assert_eq!((some.enabled, some.max_size, some.max_count), (true, 20 << 20, 10));
+    assert_eq!(some.types, [FileType::Png]);
+    for (wrong, said) in [
+        ("max_size = \"21MiB\"", "attachments.max_size"),
+        ("max_count = 11", "attachments.max_count"),
+        ("max_count = 0", "attachments.max_count"),
+        ("types = [\"image/svg+xml\"]", "`attachments.types` is one of `image/png`"),
+        ("types = []\nenabled = true", "`attachments.types` is empty"),
+        ("max_customer = \"1MiB\"", "`attachments.max_size` is larger than `attachments.max_customer`"),
+        ("max_total = \"10MiB\"", "`attachments.max_customer` is larger than `attachments.max_total`"),
+        ("max_number = 1", "max_number"),
+    ] {
+        let told = told(&format!("[attachments]\n{wrong}"), &[]);
+        assert!(told.contains(said), "{wrong}: {told}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { PATIENCE, follow, shows } from "../test-demo/stage.mjs";
-import { ADA, RUI } from "./office.mjs";
+import { ADA, RUI, picture } from "./office.mjs";
 
 /** Fills the office; answers the pages worth seeing by name, and the browser page of Rui, who looks at one of them. */
 export async function fill(office, browser, complaints) {
@@ -18,6 +18,7 @@ export async function fill(office, browser, complaints) {
   await office.event("cart.updated", "ana", { cart: "C-7", items: 2 });
   for (let n = 0; n < 5; n += 1) await office.event("page.seen", "ana", { path: `/orders/${n}` });
   await ana.sees();
+  await ana.attaches({ "screenshot of the shop, after the second try.png": picture(1280, 720), "receipt.pdf": "%PDF-1.7\n" });
   await ana.says("I tried that one already");
   await ana.hearsWords("another card");
   await ana.says("Please let me talk to a person");

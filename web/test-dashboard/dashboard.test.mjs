@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { PATIENCE, follow, shows, startBrowser } from "../test-demo/stage.mjs";
 import { fill } from "./busy.mjs";
-import { ADA, Office, RUI, accessible, fits, signIn } from "./office.mjs";
+import { ADA, Office, RUI, accessible, fits, picture, signIn } from "./office.mjs";
 
 let office;
 let browser;
@@ -445,6 +445,31 @@ test("the flow shows the same numbers as picture and as table, and counts on", {
     await own.close();
   }
   quiet();
+});
+
+test("a customer's picture is shown small, any other file is saved, and neither runs", { timeout: 120_000 }, async () => {
+  const customer = await waiting();
+  const rui = await office.operator(browser, RUI, complaints);
+  await listed(rui, customer);
+  await rui.goto(`${office.address}/operator/${customer.path}`);
+  // It comes to the open page, as words do.
+  await customer.attaches({ "my screen.png": picture(1280, 720), "receipt.pdf": "%PDF-1.7\n<script>document.title = 'ran'</script>" });
+  const shown = await rui.waitForFunction(() => {
+    const img = document.querySelector("#spine img");
+    return img?.complete && img.naturalWidth > 0 && [img.alt, img.naturalWidth, img.offsetWidth, img.offsetHeight];
+  }, { timeout: PATIENCE });
+  assert.deepEqual(await shown.jsonValue(), ["Picture: my screen.png", 1280, 240, 135]);
+  const links = await rui.$$eval("#spine .files a", (all) => all.map((link) => [link.innerText, link.download]));
+  assert.deepEqual(links, [["my screen.png", "my screen.png"], ["receipt.pdf", "receipt.pdf"]]);
+  await accessible(rui, "a conversation with files");
+  const paper = await rui.$eval("#spine .files a[download='receipt.pdf']", (link) => link.href);
+  const told = await rui.evaluate(async (paper) => {
+    const answer = await fetch(paper);
+    return [answer.status, answer.headers.get("content-type"), answer.headers.get("content-disposition").split(";")[0]];
+  }, paper);
+  assert.deepEqual(told, [200, "application/pdf", "attachment"]);
+  quiet();
+  await rui.close();
 });
 
 test("a playbook is read with what a check says of its file as it lies there", { timeout: 120_000 }, async () => {

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { crc32, deflateSync } from "node:zlib";
 import WebSocket from "ws";
 import { PATIENCE, follow, newPage } from "../test-demo/stage.mjs";
 
@@ -116,7 +117,7 @@ export class Office {
   async #session(hello) {
     const socket = new WebSocket(`${this.address.replace("http", "ws")}/v1/chat`, "beckon.v1");
     this.#sockets.push(socket);
-    const customer = new Customer(socket);
+    const customer = new Customer(socket, this.address, hello.token);
     await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
     customer.send({ type: "hello", resume: {}, ...hello });
     await customer.hears((frame) => frame.type === "welcome");
@@ -146,8 +147,13 @@ class Customer {
   #waiting = [];
   conversation = "";
 
-  constructor(socket) {
+  #address;
+  #token;
+
+  constructor(socket, address, token) {
     this.#socket = socket;
+    this.#address = address;
+    this.#token = token;
     socket.on("message", (data) => {
       const frame = JSON.parse(data.toString());
       const opened = frame.type === "opened" ? frame.conversation : frame.type === "welcome" ? frame.conversations[0] : null;
@@ -207,9 +213,43 @@ class Customer {
     return await this.hears((heard) => heard.client_id === client_id && ["ack", "error"].includes(heard.type));
   }
 
+  /** Sends files, by name, with a message that names them. */
+  async attaches(files, text = "") {
+    const ids = [];
+    for (const [name, bytes] of Object.entries(files)) {
+      const door = `${this.#address}/v1/chat/attachments?name=${encodeURIComponent(name)}`;
+      const answer = await fetch(door, { method: "POST", headers: { authorization: `Bearer ${this.#token}` }, body: bytes });
+      assert.equal(answer.status, 201, await answer.clone().text());
+      ids.push((await answer.json()).id);
+    }
+    const client_id = randomUUID();
+    this.send({ type: "say", client_id, conversation_id: this.conversation, text, attachments: ids });
+    const answered = await this.hears((heard) => heard.client_id === client_id && ["ack", "error"].includes(heard.type));
+    assert.equal(answered.type, "ack", JSON.stringify(answered));
+  }
+
   writes() {
     this.send({ type: "typing", conversation_id: this.conversation });
   }
+}
+
+/** A picture that a browser can show: a PNG of one colour. */
+export function picture(width, height) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const [length, check] = [data.length, crc32(body)].map((number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(number);
+      return bytes;
+    });
+    return Buffer.concat([length, body, check]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head.set([8, 0, 0, 0, 0], 8); // Eight bits of grey.
+  const rows = Buffer.alloc((width + 1) * height, 0);
+  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(rows)), chunk("IEND", Buffer.alloc(0))]);
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
