@@ -20,6 +20,9 @@ pub const ASSISTANT: &str = include_str!("../../prompts/assistant.md");
 /// What is added where a person asks for a draft.
 pub const SUGGESTION: &str = include_str!("../../prompts/suggestion.md");
 
+/// What is added where the customer sent files.
+const FILES: &str = include_str!("../../prompts/files.md");
+
 /// How much of the log a prompt carries, in bytes of text; the newest stays. What is known beside it takes at most half as
 /// much.
 pub const ROOM: usize = 48 * 1024;
@@ -51,6 +54,11 @@ pub fn suggestion(situation: &Situation<'_>, max_tokens: u32, room: usize) -> Re
 /// The product's prompt and the playbook's.
 fn instructions(situation: &Situation<'_>) -> Result<String, String> {
     let mut system = ASSISTANT.trim().to_owned();
+    let sent = |entry: &Entry| matches!(&entry.kind, Kind::Message { attachments, .. } if !attachments.is_empty());
+    if situation.log.iter().any(sent) {
+        system.push_str("\n\n");
+        system.push_str(FILES.trim());
+    }
     if let Some(template) = &situation.playbook.talk.prompt {
         // The catalog's prompts print text as data, in quotes: nothing that was filled in can become an instruction.
         let text = fill(situation.catalog, template, &prompt_values(situation))?;

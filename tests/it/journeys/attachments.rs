@@ -360,6 +360,14 @@ async fn the_assistant_is_told_of_a_file_and_never_gets_it(world: World) {
     let last = messages.iter().rfind(|message| message["role"] == "user").unwrap();
     assert_eq!(last["content"], "here it is\n[attached: my &lt;note&gt; receipt.pdf, application/pdf, 34 B]");
     assert!(!asked.last().unwrap().to_string().contains("PDF-1.7"), "of the file itself it gets nothing");
+    assert!(messages[0]["content"].as_str().unwrap().contains("You cannot open files"));
+    // Whoever sends none pays for none of these words.
+    let mut other = world.chat("43").await;
+    let id = world.talk(&mut other, "43", "8").await;
+    world.model.will_say([Says::Words("Yes.")]);
+    other.say(&id, "hello").await;
+    assert_eq!(other.hears().await, "Yes.");
+    assert!(!world.model.last_asked().contains("You cannot open files"));
 }
 
 async fn an_erased_customers_files_are_gone(world: World) {
