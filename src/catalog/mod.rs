@@ -7,6 +7,7 @@
 //! Not here: evaluating conditions and rendering words (`trigger`, `dialogue`), addresses and keys (`config`).
 
 mod adapter;
+mod asked;
 mod expression;
 mod files;
 mod kinds;
@@ -19,6 +20,7 @@ mod restraint;
 pub mod scenario;
 mod schema;
 mod script;
+mod seen;
 mod shape;
 mod source;
 mod tags;
@@ -31,14 +33,16 @@ mod yaml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::catalog::{Catalog, Files, Playbook, Source};
+use crate::model::catalog::{Catalog, Files, Playbook, Source, Trigger};
 use crate::model::restraint::Contact;
 
+pub use asked::Asked;
 pub use files::{
     Found, MAX_FILE, MAX_FILES, MAX_TOTAL, find_scenarios, find_workspace, hash, read_scenarios, read_workspace,
 };
 pub use mistake::{Mistake, Spot, did_you_mean, nearest};
 pub use schema::{adapter_schema, contact_schema, playbook_schema, scenario_schema, source_schema};
+pub use seen::{Counted, Kinds, Seen};
 
 use adapter::Adapters;
 use mistake::{File, Mistakes};
@@ -46,7 +50,7 @@ use playbook::Reader;
 use read::Reading;
 use restraint::CONTACT_FILE;
 use words::Words;
-use yaml::Node;
+use yaml::{Kind, Node};
 
 /// Compiles a workspace. `known_adapters` are those that the configuration has an address for; none: not asked.
 ///
@@ -71,6 +75,27 @@ pub struct Draft {
     pub has_operations: bool,
     /// Whether it has every source that was written.
     pub has_sources: bool,
+    /// The playbooks with the trees that they were read from.
+    written: Vec<Written>,
+}
+
+/// A playbook and the tree that it was read from: what is told of a whole playbook has its place there.
+#[derive(Debug)]
+struct Written {
+    path: String,
+    root: Node,
+    playbook: Arc<Playbook>,
+}
+
+impl Written {
+    /// Triggers with what they were read from. Each was read where nothing is wrong.
+    fn triggers(&self) -> impl Iterator<Item = (&Node, &Trigger)> {
+        let items = match self.root.get("on").map(|on| &on.kind) {
+            Some(Kind::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        items.iter().zip(&self.playbook.on)
+    }
 }
 
 impl Draft {
@@ -87,6 +112,18 @@ impl Draft {
         }
         draft(found, known_adapters, mistakes)
     }
+
+    /// What its playbooks ask of events, with places in `files`, which it was read from. Nothing where there are mistakes.
+    pub fn asked(&self, files: &Files) -> Vec<Asked> {
+        let sound = if self.mistakes.is_empty() { self.written.as_slice() } else { &[] };
+        sound.iter().flat_map(|written| asked::asked(written, file_of(files, &written.path))).collect()
+    }
+}
+
+/// A file that was read.
+fn file_of<'a>(files: &'a Files, path: &'a str) -> File<'a> {
+    let text = files.get(path).and_then(|content| std::str::from_utf8(content).ok());
+    File { path, text: text.unwrap_or_default() }
 }
 
 fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes: Mistakes) -> Draft {
@@ -114,20 +151,23 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
     let contact = contact(files, &mut mistakes);
 
     let mut playbooks: BTreeMap<String, Arc<Playbook>> = BTreeMap::new();
+    let mut written = Vec::new();
     let mut has_playbooks = found.has_all_of("playbooks");
     for (path, file) in yaml_files(files, "playbooks/") {
         let before = mistakes.len();
         let read = open(path, file, &mut mistakes).and_then(|(file, root)| {
             let reading = Reading { file, mistakes: &mut mistakes };
             let mut reader = Reader { reading, words: &mut words, adapters: &adapters };
-            reader.read(&root).map(|(playbook, spot)| (file, playbook, spot))
+            reader.read(&root).map(|(playbook, spot)| (file, playbook, spot, root))
         });
         has_playbooks &= mistakes.len() == before;
-        let Some((file, playbook, spot)) = read else { continue };
+        let Some((file, playbook, spot, root)) = read else { continue };
         if playbooks.contains_key(&playbook.name) {
             mistakes.at(file, spot, format!("another file is the playbook `{}` already", playbook.name));
         } else {
-            playbooks.insert(playbook.name.clone(), Arc::new(playbook));
+            let playbook = Arc::new(playbook);
+            playbooks.insert(playbook.name.clone(), Arc::clone(&playbook));
+            written.push(Written { path: path.to_owned(), root, playbook });
         }
     }
 
@@ -148,6 +188,7 @@ fn draft(found: &Found, known_adapters: Option<&BTreeSet<String>>, mut mistakes:
         has_playbooks,
         has_operations,
         has_sources: has_sources && found.has_all_of("sources"),
+        written,
     }
 }
 

@@ -343,7 +343,8 @@ fn inner_of(piece: &IdedExpr) -> Option<&IdedExpr> {
     }
 }
 
-fn root_of(piece: &IdedExpr) -> &IdedExpr {
+/// The name at the root of a path.
+pub fn root_of(piece: &IdedExpr) -> &IdedExpr {
     let mut piece = piece;
     while let Some(inner) = inner_of(piece) {
         piece = inner;

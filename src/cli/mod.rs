@@ -1,6 +1,7 @@
 //! The command line. What touches live state speaks HTTP to `--url` with `--key`; only `serve`, `demo` and
 //! `record rebuild` open the store.
 
+pub mod check;
 pub mod client;
 pub mod dead_letters;
 pub mod demo;
@@ -54,14 +55,7 @@ enum Command {
     /// Try it: an example company, a server and a dashboard in one process, on data that is thrown away
     Demo(Box<demo::Demo>),
     /// Check a workspace: every mistake with its file, line and column
-    Check {
-        /// The workspace
-        #[arg(long, default_value = ".", value_parser = given::folder)]
-        workspace: std::path::PathBuf,
-        /// Print the JSON Schemas of playbooks, adapters and sources instead
-        #[arg(long)]
-        schema: bool,
-    },
+    Check(check::Check),
     /// Play the scenarios of a workspace in virtual time, without network and waiting
     Test(test::Test),
     /// Run recorded days through a workspace without touching anybody: what would open, and what would not
@@ -145,15 +139,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Serve(serve) => block_on(serve::run(&serve)),
         Command::Demo(demo) => block_on(demo::run(&demo)),
-        Command::Check { workspace, schema } => {
-            if schema {
-                println!("{}", serde_json::to_string_pretty(&crate::config::schemas())?);
-                return Ok(true);
-            }
-            let (report, good) = crate::config::run_check(&workspace);
-            print!("{report}");
-            Ok(good)
-        }
+        Command::Check(check) => check::run(&check),
         Command::Test(test) => test::run(&test),
         Command::Replay(replay) => {
             if replay.against.is_none()

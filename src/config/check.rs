@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::catalog::{self, Draft, Found};
+use crate::catalog::{self, Asked, Draft, Found};
 use crate::http::keys::ApiKey;
 use crate::model::catalog::Catalog;
 
@@ -13,9 +13,20 @@ use super::read::{ConfigMistake, Secrets};
 use super::settings::Config;
 use super::{FILE, Input, Read, read_all};
 
-/// Checks the workspace in a folder; the report for people, and whether nothing is wrong. `BECKON__…` of the
-/// environment count, for they may hold addresses; secrets are only named.
-pub fn run_check(dir: &Path) -> (String, bool) {
+/// What checking a workspace came to.
+#[derive(Debug)]
+pub struct Checked {
+    /// The report, for people.
+    pub report: String,
+    /// Whether nothing was found.
+    pub good: bool,
+    /// What the playbooks ask of events; none where there are mistakes.
+    pub asked: Option<Vec<Asked>>,
+}
+
+/// Checks the workspace in a folder. `BECKON__…` of the environment count, for they may hold addresses; secrets are
+/// only named.
+pub fn run_check(dir: &Path) -> Checked {
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
@@ -27,7 +38,8 @@ pub fn run_check(dir: &Path) -> (String, bool) {
     };
     // Where there is no configuration, or it cannot be read to its end, addresses of adapters are not asked.
     let is_read = has_file && !read.mistakes.iter().any(ConfigMistake::cuts_short);
-    let draft = Draft::of(&catalog::find_workspace(dir), is_read.then_some(&read.named.adapters));
+    let workspace = catalog::find_workspace(dir);
+    let draft = Draft::of(&workspace, is_read.then_some(&read.named.adapters));
     // A folder that is not there was told already.
     let found = if dir.is_dir() { catalog::find_scenarios(dir) } else { Found::default() };
     let scenarios = catalog::scenario::draft_scenarios(&found.files, &draft);
@@ -38,13 +50,22 @@ pub fn run_check(dir: &Path) -> (String, bool) {
     match scenarios {
         Ok(suites) if told.is_empty() => {
             let scenarios = suites.iter().map(|suite| suite.scenarios.len()).sum();
-            return (summary(&draft.catalog, scenarios), true);
+            let asked = Some(draft.asked(&workspace.files));
+            return Checked { report: summary(&draft.catalog, scenarios), good: true, asked };
         }
         Ok(_) => {}
         Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
     }
-    let count = if told.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", told.len()) };
-    (format!("{}\n\n{count}\n", told.join("\n")), false)
+    Checked { report: listed(&told, "mistake"), good: false, asked: None }
+}
+
+/// What was found, and how much.
+pub fn listed(found: &[String], one: &str) -> String {
+    format!("{}\n\n{}\n", found.join("\n"), count(found.len(), one))
+}
+
+fn count(n: usize, one: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
 /// What a configuration says of the workspace it stands in.
@@ -128,7 +149,6 @@ fn summary(catalog: &Catalog, scenarios: usize) -> String {
         true => "There is no playbook in `playbooks/`: where this is not the folder, name another with --workspace.\n",
         false => "",
     };
-    let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
     format!(
         "The workspace is sound: {}, {}, {}. Catalog {}.\n{nothing}",
         count(catalog.playbooks.len(), "playbook"),

@@ -12,8 +12,8 @@ mod settings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use check::{Checked, listed, run_check, schemas, together};
 use check::{Named, named_source};
-pub use check::{run_check, schemas, together};
 pub use print::{mask_url, print};
 pub use read::{ConfigMistake, Secrets};
 pub use settings::{Config, Engine, Http, Log, LogFormat};

@@ -10,6 +10,7 @@ mod conversations;
 mod customers;
 mod events;
 mod flow;
+mod kinds;
 mod line;
 mod page;
 mod rebuild;

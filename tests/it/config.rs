@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use beckon::config::{Config, ConfigMistake, DEFAULTS, Flag, Input, Secrets, load, print, run_check};
+use beckon::config::{Checked, Config, ConfigMistake, DEFAULTS, Flag, Input, Secrets, load, print, run_check};
 use beckon::http::dashboard::Front;
 use beckon::model::attachment::FileType;
 use beckon::model::time::Millis;
@@ -414,10 +414,10 @@ fn check_reports_the_whole_workspace() {
         std::fs::write(path, text).unwrap();
     };
     write("playbooks/help.yaml", "playbook: help\non: []\nopen: { say: Hello }\n");
-    let (report, good) = run_check(dir.path());
+    let Checked { report, good, .. } = run_check(dir.path());
     assert!(good && report.starts_with("The workspace is sound: 1 playbook, 0 operations, 0 scenarios."), "{report}");
     write("beckon.toml", &SHOP.replace("\"help\"", "\"hepl\"").replace("\"shop\"  ", "\"strip\""));
-    let (report, good) = run_check(dir.path());
+    let Checked { report, good, .. } = run_check(dir.path());
     assert!(!good && report.ends_with("3 mistakes\n"), "{report}");
     assert!(report.contains("`[adapter.shop]` does nothing: no file of `adapters/` describes it"), "{report}");
     assert!(
@@ -426,7 +426,7 @@ fn check_reports_the_whole_workspace() {
     assert!(report.contains("names the source `strip`, and there is none\n  help: did you mean `stripe`?"), "{report}");
     write("playbooks/help.yaml", "playbook: help\non: []\nopen: { sya: Hello }\n");
     write("adapters/bank.yaml", "adapter: bank\noperations: {}\n");
-    let (report, _) = run_check(dir.path());
+    let Checked { report, .. } = run_check(dir.path());
     assert!(report.contains("adapters/bank.yaml:1:10: `bank` has no address in beckon.toml"), "{report}");
     assert!(report.contains("playbooks/help.yaml:3:9: there is no key `sya` here"), "{report}");
     write("playbooks/help.yaml", "playbook: help\non: []\nopen: { say: Hello }\n");
@@ -437,7 +437,7 @@ fn check_reports_the_whole_workspace() {
     write("tests/help.yaml", "scenarios: [{ scenario: a, steps: [{ sya: Hello }] }]\n");
     let wrong = SHOP.replace("\"help\"", "\"hepl\"").replace("anonymous", "anonymos");
     write("beckon.toml", &wrong);
-    let (report, _) = run_check(dir.path());
+    let Checked { report, .. } = run_check(dir.path());
     for part in [
         "there is no `anonymos` in `chat`",
         "`chat.playbook` names `hepl`",
@@ -449,8 +449,8 @@ fn check_reports_the_whole_workspace() {
         assert!(report.contains(part), "one mistake hides another: {part}\n{report}");
     }
     assert!(!report.contains("[adapter.shop]"), "a broken file may be the one that describes it: {report}");
-    let (report, good) = run_check(tempfile::tempdir().unwrap().path());
+    let Checked { report, good, .. } = run_check(tempfile::tempdir().unwrap().path());
     assert!(good && report.contains("There is no playbook in `playbooks/`"), "{report}");
-    let (report, good) = run_check(&dir.path().join("nowhere"));
+    let Checked { report, good, .. } = run_check(&dir.path().join("nowhere"));
     assert!(!good && report.contains("cannot be read"), "{report}");
 }

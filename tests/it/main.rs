@@ -16,6 +16,7 @@ mod captures;
 mod catalog;
 mod chaos;
 mod chat;
+mod check;
 mod cli;
 mod config;
 mod dashboard;

@@ -22,7 +22,7 @@ pub async fn record(folder: &tempfile::TempDir) -> Record {
     Record::open(&url(folder).await, folder.path()).await.unwrap()
 }
 
-async fn url(folder: &tempfile::TempDir) -> String {
+pub async fn url(folder: &tempfile::TempDir) -> String {
     let Ok(server) = std::env::var("BECKON_TEST_RECORD") else { return "sqlite:".to_owned() };
     let name = folder.path().file_name().unwrap().to_string_lossy().replace('.', "t").to_lowercase();
     sqlx::any::install_default_drivers();
