@@ -11,7 +11,9 @@ mod asked;
 mod expression;
 mod files;
 mod kinds;
+mod logic;
 mod mistake;
+mod never;
 mod operation;
 mod playbook;
 mod read;
@@ -113,10 +115,23 @@ impl Draft {
         draft(found, known_adapters, mistakes)
     }
 
+    /// What the workspace can be served with and does nothing, with places in `files`, which it was read from. Nothing
+    /// where there are mistakes.
+    pub fn hints(&self, files: &Files) -> Vec<Mistake> {
+        let mut hints = Mistakes::default();
+        for written in self.sound() {
+            never::never(written, file_of(files, &written.path)).into_iter().for_each(|hint| hints.add(hint));
+        }
+        hints.into_sorted()
+    }
+
+    fn sound(&self) -> &[Written] {
+        if self.mistakes.is_empty() { &self.written } else { &[] }
+    }
+
     /// What its playbooks ask of events, with places in `files`, which it was read from. Nothing where there are mistakes.
     pub fn asked(&self, files: &Files) -> Vec<Asked> {
-        let sound = if self.mistakes.is_empty() { self.written.as_slice() } else { &[] };
-        sound.iter().flat_map(|written| asked::asked(written, file_of(files, &written.path))).collect()
+        self.sound().iter().flat_map(|written| asked::asked(written, file_of(files, &written.path))).collect()
     }
 }
 

@@ -51,7 +51,12 @@ pub fn run_check(dir: &Path) -> Checked {
         Ok(suites) if told.is_empty() => {
             let scenarios = suites.iter().map(|suite| suite.scenarios.len()).sum();
             let asked = Some(draft.asked(&workspace.files));
-            return Checked { report: summary(&draft.catalog, scenarios), good: true, asked };
+            let hints: Vec<String> = draft.hints(&workspace.files).iter().map(ToString::to_string).collect();
+            let mut report = summary(&draft.catalog, scenarios);
+            if !hints.is_empty() {
+                report = format!("{report}\n{}", listed(&hints, "hint"));
+            }
+            return Checked { report, good: hints.is_empty(), asked };
         }
         Ok(_) => {}
         Err(mistakes) => told.extend(mistakes.iter().map(ToString::to_string)),
