@@ -8,6 +8,7 @@
 
 mod adapter;
 mod asked;
+mod collide;
 mod expression;
 mod files;
 mod kinds;
@@ -16,6 +17,7 @@ mod mistake;
 mod never;
 mod operation;
 mod playbook;
+mod reach;
 mod read;
 mod reads;
 mod restraint;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 
 use crate::model::catalog::{Catalog, Files, Playbook, Source, Trigger};
 use crate::model::restraint::Contact;
+use crate::model::time::Millis;
 
 pub use asked::Asked;
 pub use files::{
@@ -120,7 +123,20 @@ impl Draft {
     pub fn hints(&self, files: &Files) -> Vec<Mistake> {
         let mut hints = Mistakes::default();
         for written in self.sound() {
-            never::never(written, file_of(files, &written.path)).into_iter().for_each(|hint| hints.add(hint));
+            let file = file_of(files, &written.path);
+            let losing =
+                collide::losing(written, &self.written, &self.catalog.contact, |path| file_of(files, path), file);
+            never::never(written, file).into_iter().chain(losing).for_each(|hint| hints.add(hint));
+        }
+        hints.into_sorted()
+    }
+
+    /// What of the playbooks reaches further than the record keeps what is over. Nothing where there are mistakes.
+    pub fn beyond(&self, files: &Files, keep: Millis) -> Vec<Mistake> {
+        let mut hints = Mistakes::default();
+        for written in self.sound() {
+            let beyond = reach::beyond(written, keep, file_of(files, &written.path));
+            beyond.into_iter().for_each(|hint| hints.add(hint));
         }
         hints.into_sorted()
     }

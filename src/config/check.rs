@@ -18,7 +18,7 @@ use super::{FILE, Input, Read, read_all};
 pub struct Checked {
     /// The report, for people.
     pub report: String,
-    /// Whether nothing was found.
+    /// Whether nothing was found, but what is only to be known.
     pub good: bool,
     /// What the playbooks ask of events; none where there are mistakes.
     pub asked: Option<Vec<Asked>>,
@@ -52,9 +52,14 @@ pub fn run_check(dir: &Path) -> Checked {
             let scenarios = suites.iter().map(|suite| suite.scenarios.len()).sum();
             let asked = Some(draft.asked(&workspace.files));
             let hints: Vec<String> = draft.hints(&workspace.files).iter().map(ToString::to_string).collect();
+            let keep = read.config.as_ref().and_then(|config| config.record.keep);
+            let notes = keep.map(|keep| draft.beyond(&workspace.files, keep)).unwrap_or_default();
+            let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
             let mut report = summary(&draft.catalog, scenarios);
-            if !hints.is_empty() {
-                report = format!("{report}\n{}", listed(&hints, "hint"));
+            for (found, one) in [(&notes, "note"), (&hints, "hint")] {
+                if !found.is_empty() {
+                    report = format!("{report}\n{}", listed(found, one));
+                }
             }
             return Checked { report, good: hints.is_empty(), asked };
         }

@@ -1,6 +1,8 @@
 //! What `beckon check` finds beyond mistakes: what nobody sends, what can never hold, what always loses.
 
+mod collide;
 mod never;
+mod reach;
 mod recorded;
 
 use beckon::catalog::{Draft, Found, Mistake};

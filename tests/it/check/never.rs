@@ -54,7 +54,7 @@ fn what_excludes_itself_is_told_wherever_it_is_asked() {
             "when: event.data.n > 1",
             "when: event.data.n > 1 && !has(event.data.n)",
             "event.data.n > 1 && !has(event.data.n)",
-            "this can never hold: `!has(event.data.n)` and `event.data.n > 1` exclude each other",
+            "this can never hold: `event.data.n > 1` and `!has(event.data.n)` exclude each other",
         ),
         (
             "at_most: 3",
@@ -91,7 +91,7 @@ fn what_excludes_itself_is_told_wherever_it_is_asked() {
             "when: event.data.total > 20 }",
             "when: event.data.total > 20 && event.data.total == 'no' }",
             "event.data.total > 20 && event.data.total == 'no'",
-            "this can never hold: `event.data.total == 'no'` and `event.data.total > 20` exclude each other",
+            "this can never hold: `event.data.total > 20` and `event.data.total == 'no'` exclude each other",
         ),
         (
             "- on: text != null",

@@ -10,7 +10,7 @@ mod journeys;
 mod lateness;
 mod open;
 mod pending;
-mod play;
+pub mod play;
 mod properties;
 mod quiet;
 mod restraint;
