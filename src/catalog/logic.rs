@@ -193,7 +193,7 @@ fn certainly_admits(test: &Test, value: &Value) -> bool {
 /// Whether two constants are equal; none where they may be neighbours. A whole number and a fraction may be.
 fn same(one: &Value, other: &Value) -> Option<bool> {
     match (one.as_f64(), other.as_f64()) {
-        (Some(one), Some(other)) if exact(one) && exact(other) => Some(one >= other && one <= other),
+        (Some(one), Some(other)) if exact(one) && exact(other) => Some(one == other),
         (Some(_), Some(_)) => None,
         _ => Some(one == other),
     }

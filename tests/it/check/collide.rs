@@ -1,5 +1,9 @@
 //! Playbooks that always lose to another: told where it is certain, and nowhere else. Whatever is told is played too.
 
+use std::sync::Arc;
+
+use beckon::catalog::{Draft, Found};
+use beckon::model::catalog::Catalog;
 use beckon::model::event::{Event, Trust};
 use beckon::model::input::Body;
 use serde_json::json;
@@ -112,12 +116,12 @@ const BUDGETS: [&str; 4] =
     ["", "budget: { all: 1 per 1h }", "budget: { service: 1 per 1h }", "budget: { offer: 1 per 1h }"];
 
 fn one_of<'a>(chance: &mut Chance, words: &[&'a str]) -> &'a str {
-    *chance.pick::<&str>(words)
+    chance.pick::<&str>(words)
 }
 
 /// Plays an afternoon of one customer; whether the second playbook ever opened.
-fn opens(chance: &mut Chance, texts: &[&str]) -> bool {
-    let mut play = Play::new(texts);
+fn opens(chance: &mut Chance, catalog: &Arc<Catalog>) -> bool {
+    let mut play = Play::on("42", Arc::clone(catalog));
     let mut at = 0;
     for step in 0..40_u64 {
         at += chance.between(1, 40 * MINUTE);
@@ -144,7 +148,7 @@ fn opens(chance: &mut Chance, texts: &[&str]) -> bool {
 fn what_is_told_to_never_open_never_does_whatever_happens() {
     let mut chance = Chance::new(7);
     let (mut told, mut opened) = (0, 0);
-    for _ in 0..1_500 {
+    for _ in 0..500 {
         let mut text = |name: &str| {
             let more = format!("{}{}", one_of(&mut chance, &PRIORITIES), one_of(&mut chance, &RESTRAINTS));
             playbook(name, one_of(&mut chance, &TRIGGERS), more.trim_end())
@@ -153,16 +157,18 @@ fn what_is_told_to_never_open_never_does_whatever_happens() {
         let budget = one_of(&mut chance, &BUDGETS);
         let mut texts = vec![first.as_str(), second.as_str()];
         texts.extend((!budget.is_empty()).then_some(budget));
-        let all = files(&texts).into_iter().map(|(path, text)| (path, String::from_utf8(text).unwrap()));
-        let found = workspace(all);
+        let all = files(&texts);
+        let draft = Draft::of(&Found { files: all.clone(), mistakes: Vec::new() }, None);
+        let found = draft.hints(&all);
+        let catalog = Arc::new(draft.catalog);
         if found.iter().any(|hint| hint.file == "playbooks/p1.yaml") {
             told += 1;
-            for _ in 0..5 {
-                assert!(!opens(&mut chance, &texts), "{}\n{}", texts.join("\n"), shown(&found));
+            for _ in 0..3 {
+                assert!(!opens(&mut chance, &catalog), "{}\n{}", texts.join("\n"), shown(&found));
             }
-        } else if opened < 50 {
-            opened += usize::from(opens(&mut chance, &texts));
+        } else if opened < 20 {
+            opened += usize::from(opens(&mut chance, &catalog));
         }
     }
-    assert!(told > 60 && opened == 50, "{told} {opened}");
+    assert!(told > 15 && opened == 20, "{told} {opened}");
 }

@@ -25,10 +25,10 @@ fn a_window_longer_than_what_is_kept_is_told_and_passes() {
     };
     let told = check("30d");
     for part in [
-        "playbooks/a.yaml:3:55: a replay cannot see this whole: it reaches 40d, and the record keeps 30d\n",
+        "playbooks/a.yaml:3:57: a replay cannot see this whole: it reaches 40d, and the record keeps 30d\n",
         "  help: set `record.keep` to 40d or more, or make this shorter\n",
-        "playbooks/a.yaml:4:42: ",
-        "playbooks/a.yaml:5:56: ",
+        "playbooks/a.yaml:4:41: ",
+        "playbooks/a.yaml:5:58: ",
         "playbooks/a.yaml:6:65: a replay cannot see this whole: it reaches 42d, and the record keeps 30d\n",
         "playbooks/a.yaml:8:12: a replay cannot see this whole: it reaches 366d, and the record keeps 30d\n",
         "playbooks/a.yaml:9:17: ",
