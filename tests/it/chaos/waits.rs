@@ -11,7 +11,10 @@ use super::chaos;
 use super::process::{KEY, Process, Site};
 use crate::store::Place;
 
-chaos!(waits_end_as_stated_however_often_the_process_is_killed);
+chaos!(
+    waits_end_as_stated_however_often_the_process_is_killed,
+    what_ends_a_wait_in_time_does_so_though_the_process_is_down_when_the_wait_is_over,
+);
 
 const CART: &str = "playbook: cart\n\
     on:\n  - absence: { of: order.completed, after: cart.updated, within: 2s, key: event.data.cart }\n\
@@ -94,6 +97,44 @@ async fn waits_end_as_stated_however_often_the_process_is_killed(place: Place) {
                 assert_eq!(open, usize::from(!taken_back), "{told:#}");
             }
         }
+    }
+}
+
+/// What ends a wait is accepted before its end, and nobody runs at the end: the next start finds both, and nothing opens
+/// even for a moment.
+async fn what_ends_a_wait_in_time_does_so_though_the_process_is_down_when_the_wait_is_over(place: Place) {
+    let site = Site::new(place, None);
+    site.file("playbooks/cart.yaml", CART);
+    let mut process = site.start();
+    let mut waits = Vec::new();
+    for round in 0..3 {
+        let mut last = SystemClock.now();
+        for n in 0..CUSTOMERS {
+            let customer = format!("d{round}-{n}");
+            last = SystemClock.now();
+            let begun = sent(&site, &process, "cart.updated", &customer, last).await.unwrap();
+            let ends = n % 2 == 0;
+            if ends {
+                sent(&site, &process, "order.completed", &customer, last).await.unwrap();
+            }
+            waits.push((customer, begun, ends));
+        }
+        // The last ones may be accepted and not decided.
+        process.kill();
+        let over = last.plus(WITHIN).plus(Millis(2)).since(SystemClock.now());
+        tokio::time::sleep(over.duration()).await;
+        process = site.start();
+    }
+    site.rest_comes(&process).await;
+    for (customer, begun, ends) in &waits {
+        let path = format!("/v1/events/{begun}");
+        let over = |told: &Value| told["decisions"][0]["verdict"] != "pending";
+        let told = site.until(&process, "the wait is over", &path, over).await;
+        let decision = &told["decisions"][0];
+        let (verdict, opened) = (decision["verdict"].as_str().unwrap(), decision["conversation"].is_string());
+        let stated = if *ends { ("withdrawn", false) } else { ("waiting", true) };
+        assert_eq!((verdict, opened), stated, "{told:#}");
+        assert_eq!(open(&site, &process, customer).await, usize::from(opened), "{told:#}");
     }
 }
 
