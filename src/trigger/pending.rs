@@ -176,7 +176,8 @@ fn burst(catalog: &Catalog, wake: &Wake) -> Pending {
 fn quiet(wake: &Wake) -> Pending {
     let stands = "quiet hours hold it".to_owned();
     let next = format!("fires at {}, where its conditions still hold", wake.due);
-    Pending::new(Some(&wake.playbook), Kind::Quiet, stands, next).with(wake.due, Value::Null)
+    let values = json!({ "until": wake.due.to_string(), "events": wake.ids().len() });
+    Pending::new(Some(&wake.playbook), Kind::Quiet, stands, next).with(wake.due, values)
 }
 
 fn period(catalog: &Catalog, state: &State, wake: &Wake, trigger: &Trigger, change: &Change) -> Option<Pending> {

@@ -9,9 +9,10 @@ use crate::journeys::model::{Model, Says};
 use crate::journeys::world::until;
 use crate::store::Place;
 
-/// Named in the operations guide, but only where the configuration has a webhook, an API that was called, or a topic
-/// (`topics` looks at its own).
+/// Named in the operations guide, but only where the configuration has a webhook, an API that was called, files of customers,
+/// or a topic (`topics` looks at its own).
 const RARE: &[&str] = &[
+    "beckon_attachments_total",
     "beckon_outbox_items_total",
     "beckon_outbox_oldest_seconds",
     "beckon_outbox_seconds",

@@ -139,6 +139,7 @@ fn a_burst_and_quiet_hours_tell_when_they_end() {
     play.event(22 * HOUR, "x", Value::Null);
     let found = only(&mut play, 23 * HOUR);
     assert_eq!((found.what, found.at), (Kind::Quiet, Some(Ms(START + DAY + 8 * HOUR))));
+    assert_eq!(found.values["until"], iso(DAY + 8 * HOUR));
 }
 
 #[test]
