@@ -375,7 +375,7 @@ test("the inbox is live: who needs a person comes, and goes with its count", { t
   const before = await count();
   const customer = await waiting();
   await shows(rui, "a.row", customer.name);
-  await shows(rui, ".row", "waits for a person · payments");
+  await shows(rui, ".row", "m left · payments");
   assert.equal(await count(), before + 1);
   await rui.waitForFunction((now) => document.title === `(${now}) Inbox · Beckon`, {}, before + 1);
   await rui.type("#q", "half-typed");
@@ -485,7 +485,7 @@ test("a playbook is read with what a check says of its file as it lies there", {
     await shows(ada, ".check.bad pre", "opne");
     assert.ok(await ada.$eval("pre.payload", (pre) => !pre.textContent.includes("opne")), "what is in force is shown, not what lies there");
     await follow(ada, ".state form button");
-    await shows(ada, "tbody tr:nth-child(2)", "paused");
+    await shows(ada, "tbody tr:nth-child(3)", "paused");
     await ada.close();
   } finally {
     await own.close();
