@@ -9,6 +9,7 @@ use cel::common::ast::{Expr, LiteralValue, operators};
 use serde_json::Value;
 
 use crate::model::catalog::{Condition, Expression};
+use crate::model::part::{Edge, Test, constant, test};
 
 /// Above this a number may stand for its neighbours.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -22,24 +23,6 @@ pub struct Part {
     test: Option<(String, Test)>,
     /// Where it is one of several: each of them with its parts.
     either: Vec<Vec<Part>>,
-}
-
-/// What is said of a piece of an expression.
-#[derive(Debug, Clone)]
-enum Test {
-    Among(Vec<Value>),
-    Not(Value),
-    Above(f64, Edge),
-    Below(f64, Edge),
-    Prefix(String),
-    Present,
-    Absent,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Edge {
-    In,
-    Out,
 }
 
 impl Part {
@@ -224,92 +207,20 @@ fn collect(piece: &IdedExpr, found: &mut Vec<Part>) {
     let said = render(piece);
     let test = match constant(piece) {
         Some(Value::Bool(false)) => Some(("false".to_owned(), Test::Among(Vec::new()))),
-        _ => test(piece).or_else(|| Some((said.clone()?, Test::Among(vec![Value::Bool(true)])))),
+        _ => said_of(piece).or_else(|| Some((said.clone()?, Test::Among(vec![Value::Bool(true)])))),
     };
     let said = said.map_or_else(|| "a part of it".to_owned(), |said| format!("`{said}`"));
     found.push(Part { said, test, either });
 }
 
-/// What a part says of a piece; none where it only says that it is true.
-fn test(part: &IdedExpr) -> Option<(String, Test)> {
-    if let Expr::Select(select) = &part.expr
-        && select.test
-    {
-        return Some((format!("{}.{}", render(&select.operand)?, select.field), Test::Present));
-    }
-    let Expr::Call(call) = &part.expr else { return None };
-    if let Some(target) = &call.target {
-        let [argument] = call.args.as_slice() else { return None };
-        let Value::String(prefix) = constant(argument).filter(|_| call.func_name == "startsWith")? else { return None };
-        return Some((render(target)?, Test::Prefix(prefix)));
-    }
-    if let (operators::LOGICAL_NOT, [inner]) = (call.func_name.as_str(), call.args.as_slice()) {
-        return match test(inner) {
-            Some((piece, test)) => Some((piece, turned(test)?)),
-            None => Some((render(inner)?, Test::Among(vec![Value::Bool(false)]))),
-        };
-    }
-    let [left, right] = call.args.as_slice() else { return None };
-    let name = call.func_name.as_str();
-    if name == operators::IN {
-        let Expr::List(list) = &right.expr else { return None };
-        let values: Option<Vec<Value>> = list.elements.iter().map(constant).collect();
-        return Some((render(left)?, Test::Among(values?)));
-    }
-    // A constant on the left turns the comparison round.
-    let (piece, value, is_turned) = match constant(right) {
-        Some(value) => (render(left)?, value, false),
-        None => (render(right)?, constant(left)?, true),
+/// What a part says of which piece, as that is written.
+fn said_of(part: &IdedExpr) -> Option<(String, Test)> {
+    let (piece, test) = test(part)?;
+    let written = match &piece.expr {
+        Expr::Select(select) if select.test => format!("{}.{}", render(&select.operand)?, select.field),
+        _ => render(piece)?,
     };
-    let number = value.as_f64();
-    let test = match (name, is_turned) {
-        (operators::EQUALS, _) => Test::Among(vec![value]),
-        (operators::NOT_EQUALS, _) => Test::Not(value),
-        (operators::GREATER, false) | (operators::LESS, true) => Test::Above(number?, Edge::Out),
-        (operators::GREATER_EQUALS, false) | (operators::LESS_EQUALS, true) => Test::Above(number?, Edge::In),
-        (operators::LESS, false) | (operators::GREATER, true) => Test::Below(number?, Edge::Out),
-        (operators::LESS_EQUALS, false) | (operators::GREATER_EQUALS, true) => Test::Below(number?, Edge::In),
-        _ => return None,
-    };
-    Some((piece, test))
-}
-
-/// The same with `!` before it.
-fn turned(test: Test) -> Option<Test> {
-    let other = |edge: Edge| if edge == Edge::In { Edge::Out } else { Edge::In };
-    match test {
-        Test::Among(mut values) if values.len() == 1 => values.pop().map(Test::Not),
-        Test::Not(value) => Some(Test::Among(vec![value])),
-        Test::Above(bound, edge) => Some(Test::Below(bound, other(edge))),
-        Test::Below(bound, edge) => Some(Test::Above(bound, other(edge))),
-        Test::Present => Some(Test::Absent),
-        Test::Absent => Some(Test::Present),
-        Test::Among(_) | Test::Prefix(_) => None,
-    }
-}
-
-/// A text, a number, true, false or null, as written.
-fn constant(piece: &IdedExpr) -> Option<Value> {
-    match &piece.expr {
-        Expr::Literal(literal) => match literal {
-            LiteralValue::String(text) => Some(Value::from(text.inner())),
-            LiteralValue::Boolean(flag) => Some(Value::from(*flag.inner())),
-            LiteralValue::Int(number) => Some(Value::from(*number.inner())),
-            LiteralValue::Double(number) => Some(Value::from(*number.inner())),
-            LiteralValue::Null => Some(Value::Null),
-            LiteralValue::UInt(_) | LiteralValue::Bytes(_) => None,
-        },
-        Expr::Call(call) if call.func_name == operators::NEGATE => {
-            let [inner] = call.args.as_slice() else { return None };
-            let value = constant(inner)?;
-            value
-                .as_i64()
-                .and_then(i64::checked_neg)
-                .map(Value::from)
-                .or_else(|| value.as_f64().map(|n| Value::from(-n)))
-        }
-        _ => None,
-    }
+    Some((written, test))
 }
 
 fn render(piece: &IdedExpr) -> Option<String> {

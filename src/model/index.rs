@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cel::IdedExpr;
-use cel::common::ast::{Expr, LiteralValue, operators};
+use cel::common::ast::Expr;
 use serde_json::Value;
 
 use super::catalog::{Condition, Playbook};
 use super::event::Event;
+use super::part::{Test, test};
 
 /// A trigger that hears a type: the place of its playbook among those that hear it, and its own place in `on`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,14 +52,6 @@ struct Field {
     /// By the bound, in an order of bits that is the order of numbers: at least or above it, at most or below it.
     above: BTreeMap<u64, Vec<Place>>,
     below: BTreeMap<u64, Vec<Place>>,
-}
-
-/// What a part of a condition says of one field.
-enum Test {
-    Equal(Vec<Value>),
-    Prefix(String),
-    Above(f64),
-    Below(f64),
 }
 
 impl Index {
@@ -104,7 +97,7 @@ impl Index {
 impl Field {
     fn add(&mut self, test: Test, place: Place) {
         match test {
-            Test::Equal(values) => {
+            Test::Among(values) => {
                 for value in values {
                     match value {
                         Value::String(text) => self.texts.entry(text).or_default().push(place),
@@ -120,8 +113,10 @@ impl Field {
                 self.lengths.insert(prefix.len());
                 self.prefixes.entry(prefix).or_default().push(place);
             }
-            Test::Above(bound) => self.above.entry(bits(bound)).or_default().push(place),
-            Test::Below(bound) => self.below.entry(bits(bound)).or_default().push(place),
+            Test::Above(bound, _) => self.above.entry(bits(bound)).or_default().push(place),
+            Test::Below(bound, _) => self.below.entry(bits(bound)).or_default().push(place),
+            // Nothing is found by these.
+            Test::Not(_) | Test::Present | Test::Absent => {}
         }
     }
 
@@ -182,57 +177,28 @@ fn value_at<'e>(event: &'e Event, path: &[String]) -> Option<Found<'e>> {
     }
 }
 
-/// The part of a condition that tells most: an equality, else a prefix, else a range.
+/// The part of a condition that tells most: an equality, else a prefix, a range, a flag.
 fn best(condition: &Condition) -> Option<(Vec<String>, Test)> {
-    let tests = condition.parts.iter().filter_map(|part| test(part.program.expression()));
-    tests.min_by_key(|(_, test)| match test {
-        Test::Equal(_) => 0,
-        Test::Prefix(_) => 1,
-        Test::Above(_) | Test::Below(_) => 2,
-    })
+    let tests = condition.parts.iter().filter_map(|part| {
+        let (piece, test) = test(part.program.expression())?;
+        rank(&test)?;
+        Some((field(piece)?, test))
+    });
+    tests.min_by_key(|(_, test)| rank(test))
 }
 
-/// What a part says of one field of the event; none where it says something else.
-fn test(part: &IdedExpr) -> Option<(Vec<String>, Test)> {
-    let Expr::Call(call) = &part.expr else { return None };
-    if let Some(target) = &call.target {
-        let [argument] = call.args.as_slice() else { return None };
-        let Value::String(prefix) = constant(argument).filter(|_| call.func_name == "startsWith")? else { return None };
-        return Some((field(target)?, Test::Prefix(prefix)));
-    }
-    let [left, right] = call.args.as_slice() else { return None };
-    let name = call.func_name.as_str();
-    if name == operators::IN {
-        let Expr::List(list) = &right.expr else { return None };
-        let values: Option<Vec<Value>> = list.elements.iter().map(constant).collect();
-        return Some((field(left)?, Test::Equal(values?)));
-    }
-    // A constant on the left turns the comparison round.
-    let (path, value, turned) = match (field(left), constant(right)) {
-        (Some(path), Some(value)) => (path, value, false),
-        _ => (field(right)?, constant(left)?, true),
-    };
-    let number = value.as_f64();
-    let test = match name {
-        operators::EQUALS => Test::Equal(vec![value]),
-        operators::GREATER | operators::GREATER_EQUALS if !turned => Test::Above(number?),
-        operators::LESS | operators::LESS_EQUALS if !turned => Test::Below(number?),
-        operators::GREATER | operators::GREATER_EQUALS => Test::Below(number?),
-        operators::LESS | operators::LESS_EQUALS => Test::Above(number?),
-        _ => return None,
-    };
-    Some((path, test))
-}
-
-/// A text, a number, true or false, as written.
-fn constant(piece: &IdedExpr) -> Option<Value> {
-    let Expr::Literal(literal) = &piece.expr else { return None };
-    match literal {
-        LiteralValue::String(text) => Some(Value::from(text.inner())),
-        LiteralValue::Boolean(flag) => Some(Value::from(*flag.inner())),
-        LiteralValue::Int(number) => Some(Value::from(*number.inner())),
-        LiteralValue::Double(number) => Some(Value::from(*number.inner())),
-        LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => None,
+/// How much a test tells, the most first; none where nothing is found by it.
+fn rank(test: &Test) -> Option<u8> {
+    match test {
+        Test::Among(values) if values.iter().all(Value::is_boolean) => Some(3),
+        Test::Among(values)
+            if values.iter().all(|value| value.is_string() || value.is_number() || value.is_boolean()) =>
+        {
+            Some(0)
+        }
+        Test::Prefix(_) => Some(1),
+        Test::Above(..) | Test::Below(..) => Some(2),
+        Test::Among(_) | Test::Not(_) | Test::Present | Test::Absent => None,
     }
 }
 

@@ -18,6 +18,7 @@ pub mod json;
 pub mod live;
 pub mod lossy;
 pub mod memory;
+pub mod part;
 pub mod pattern;
 pub mod restraint;
 pub mod retry_after;
