@@ -274,8 +274,7 @@ fn say(draft: &mut Draft<'_>, id: ConversationId, of: StepOf, generation: &Gener
     // The script says what its author wrote; a model speaks whatever language it is spoken to in.
     let scripted = generation.model == SCRIPT;
     let locale = draft.playbook(id).filter(|_| scripted).and_then(|(_, playbook)| playbook.locale.clone());
-    let kind =
-        Kind::Message { text, attachments: Vec::new(), locale, choices, choice: None, client_id: None, name: None };
+    let kind = Kind::words(text, locale, choices);
     draft.turn_entry(id, kind, of.turn, of.attempt);
     if let Some(turn) = draft.edit(id).and_then(|conversation| conversation.turn.as_mut()) {
         turn.half_told = false;

@@ -77,15 +77,7 @@ impl std::io::Write for Said {
 
 /// A message in the playbook's own words, and so in its language.
 pub fn written(playbook: &Playbook, text: String, choices: Vec<Choice>) -> Kind {
-    Kind::Message {
-        text,
-        attachments: Vec::new(),
-        locale: playbook.locale.clone(),
-        choices,
-        choice: None,
-        client_id: None,
-        name: None,
-    }
+    Kind::words(text, playbook.locale.clone(), choices)
 }
 
 /// A message in the playbook's words where it has some that can be filled, else in Beckon's own, which name no language.
@@ -98,18 +90,7 @@ pub fn own_words(
 ) -> Kind {
     match fill(catalog, template, values) {
         Ok(text) if template.name != otherwise.name => written(playbook, text, Vec::new()),
-        _ => {
-            let text = otherwise.text.to_owned();
-            Kind::Message {
-                text,
-                attachments: Vec::new(),
-                locale: None,
-                choices: Vec::new(),
-                choice: None,
-                client_id: None,
-                name: None,
-            }
-        }
+        _ => Kind::words(otherwise.text, None, Vec::new()),
     }
 }
 

@@ -263,21 +263,7 @@ mod tests {
 
     #[test]
     fn only_the_companys_words_are_formatted_and_only_for_customers() {
-        let say = |text: &str| {
-            let (choices, choice, client_id, name) = (Vec::new(), None, None, None);
-            line(
-                Kind::Message {
-                    text: text.to_owned(),
-                    attachments: Vec::new(),
-                    locale: None,
-                    choices,
-                    choice,
-                    client_id,
-                    name,
-                },
-                true,
-            )
-        };
+        let say = |text: &str| line(Kind::words(text, None, Vec::new()), true);
         let message = say("It is **paid**.");
         let form = entry(&message, View::Customer).unwrap();
         assert_eq!(form["html"], json!("<p>It is <strong>paid</strong>.</p>"));
@@ -288,15 +274,8 @@ mod tests {
 
     #[test]
     fn choices_are_labels_with_values() {
-        let message = Kind::Message {
-            attachments: Vec::new(),
-            text: "Which card?".to_owned(),
-            locale: Some("en".to_owned()),
-            choices: vec![Choice { label: "Visa".to_owned(), value: "c_1".to_owned() }],
-            choice: None,
-            client_id: None,
-            name: None,
-        };
+        let choices = vec![Choice { label: "Visa".to_owned(), value: "c_1".to_owned() }];
+        let message = Kind::words("Which card?", Some("en".to_owned()), choices);
         let form = entry(&line(message, true), View::Customer).unwrap();
         assert_eq!(form["choices"], json!([{ "label": "Visa", "value": "c_1" }]));
         assert_eq!(form["locale"], json!("en"));

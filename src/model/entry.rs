@@ -322,6 +322,14 @@ pub enum Verdict {
     Told,
 }
 
+impl Kind {
+    /// Words of the company, in a language where it is known, and what there is to choose.
+    pub fn words(text: impl Into<String>, locale: Option<String>, choices: Vec<Choice>) -> Kind {
+        let (text, attachments) = (text.into(), Vec::new());
+        Kind::Message { text, attachments, locale, choices, choice: None, client_id: None, name: None }
+    }
+}
+
 /// An entry with the conversation whose log it belongs to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Logged {

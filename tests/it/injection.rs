@@ -99,15 +99,7 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
             silent: false,
         }
     };
-    let message = |text: &str| Kind::Message {
-        attachments: Vec::new(),
-        text: text.to_owned(),
-        locale: None,
-        choices: Vec::new(),
-        choice: None,
-        client_id: None,
-        name: None,
-    };
+    let message = |text: &str| Kind::words(text, None, Vec::new());
     let facts = known.iter().filter(|(name, _)| !["customer", "event", "trigger"].contains(&name.as_str()));
     let facts =
         facts.map(|(name, value)| (By::System, Kind::Fact { name: name.clone(), value: value.clone(), problem: None }));
@@ -117,18 +109,7 @@ fn log(known: &BTreeMap<String, Value>, attack: &str) -> Vec<Entry> {
     kinds.push((By::Customer, message(attack)));
     let choice = Choice { label: attack.to_owned(), value: attack.to_owned() };
     let (text, choices) = (attack.to_owned(), vec![choice]);
-    kinds.push((
-        By::Assistant,
-        Kind::Message {
-            text,
-            attachments: Vec::new(),
-            choices,
-            choice: None,
-            client_id: None,
-            name: None,
-            locale: None,
-        },
-    ));
+    kinds.push((By::Assistant, Kind::words(text, None, choices)));
     let (call_id, name, args) = (CallId(7), "shop.get_order".to_owned(), Map::new());
     let proposal = Proposal { operation: name.clone(), args: args.clone(), bind: None, model_id: None, problem: None };
     let calls = vec![StepCall { call_id, proposal }];
@@ -163,15 +144,7 @@ fn a_prompt_of_a_long_conversation_is_bounded_and_has_the_trigger_and_the_latest
     // So much was said since that the log has no room for what happened.
     for n in 0..40 {
         let text = format!("said-{n:03} {}", "y".repeat(4_000));
-        let kind = Kind::Message {
-            text,
-            attachments: Vec::new(),
-            locale: None,
-            choices: Vec::new(),
-            choice: None,
-            client_id: None,
-            name: None,
-        };
+        let kind = Kind::words(text, None, Vec::new());
         log.push(Entry { n: 600 + n, kind, by: By::Customer, ..pattern.clone() });
     }
     let (actor, traits) = (ActorId::user("42"), known["customer"]["traits"].as_object().unwrap());

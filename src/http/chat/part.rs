@@ -121,15 +121,7 @@ mod tests {
 
     fn entry(n: u32, seq: u32, visible: bool) -> Entry {
         let id = EntryId(ConversationId { partition: Partition(0), pos: Pos { ms: 1, n }, k: 0 });
-        let kind = Kind::Message {
-            attachments: Vec::new(),
-            text: format!("{seq}"),
-            choices: Vec::new(),
-            choice: None,
-            client_id: None,
-            name: None,
-            locale: None,
-        };
+        let kind = Kind::words(format!("{seq}"), None, Vec::new());
         Entry { n, seq, visible, id, at: Ms(1), by: By::Assistant, turn_id: None, attempt: None, kind }
     }
 

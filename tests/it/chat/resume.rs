@@ -299,15 +299,7 @@ async fn a_closed_conversation_comes_only_where_resume_names_it_from_the_archive
         attempt: None,
         kind,
     };
-    let message = |text: &str| Kind::Message {
-        attachments: Vec::new(),
-        text: text.to_owned(),
-        locale: None,
-        choices: Vec::new(),
-        choice: None,
-        client_id: None,
-        name: None,
-    };
+    let message = |text: &str| Kind::words(text, None, Vec::new());
     let log = vec![entry(1, message("old")), entry(2, Kind::Closed { outcome: OutcomeKind::Resolved })];
     let summary = gone(&customer, id, 2);
     let server = Server::with(settings(), Shelf(vec![(summary, log)])).await;
