@@ -115,9 +115,29 @@ impl Origins {
     }
 }
 
+/// What pages of other origins may send with a request, and read of its answer: names of headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Across {
+    /// They may send these.
+    pub sent: &'static str,
+    /// They may read these.
+    pub read: &'static str,
+}
+
+/// With events.
+const EVENTS: Across = Across {
+    sent: "anonymousid, authorization, content-encoding, content-type, sentat",
+    read: "retry-after, x-request-id",
+};
+
 /// CORS for the routes it is put around: pages of `origins` may call them with a key, without cookies.
 pub async fn cors(origins: Origins, request: Request, next: Next) -> Response {
     let allowed = origins.allowed(request.headers());
+    across(allowed, EVENTS, request, next).await
+}
+
+/// CORS for a request of an origin that is allowed; none: it is of no page, or of one that is not.
+pub async fn across(allowed: Option<HeaderValue>, what: Across, request: Request, next: Next) -> Response {
     let asks = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         && request.headers().contains_key(header::ORIGIN);
@@ -126,13 +146,10 @@ pub async fn cors(origins: Origins, request: Request, next: Next) -> Response {
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = allowed {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after, x-request-id"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(what.read));
         if asks {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-            headers.insert(
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                HeaderValue::from_static("anonymousid, authorization, content-encoding, content-type, sentat"),
-            );
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(what.sent));
             headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,6 +21,7 @@ use utoipa::IntoParams;
 use super::identity::{Denied, Known};
 use super::{Chat, may_come};
 use crate::http::files;
+use crate::http::layers::{self, Across};
 use crate::http::limits::{self, Limits};
 use crate::http::problem::ApiError;
 use crate::http::query::Asked;
@@ -92,6 +93,12 @@ impl Taken {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 }
+
+/// What pages of other origins may send with files, and read of an answer.
+const FILES: Across = Across {
+    sent: "authorization, content-type, x-beckon-anonymous",
+    read: "content-disposition, retry-after, x-request-id",
+};
 
 #[derive(Clone)]
 struct Door {
@@ -180,24 +187,8 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
         return ApiError::new(StatusCode::FORBIDDEN, "origin", "This origin is not in `chat.origins`.").into_response();
     }
     let origin = headers.get(header::ORIGIN).cloned();
-    let asks = request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = if asks { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("origin, authorization, x-beckon-anonymous"));
-    let Some(origin) = origin else { return response };
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("content-disposition, retry-after, x-request-id"),
-    );
-    if asks {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, GET"));
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static("authorization, x-beckon-anonymous, content-type"),
-        );
-        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
-    }
+    let mut response = layers::across(origin, FILES, request, next).await;
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("authorization, x-beckon-anonymous"));
     response
 }
 
