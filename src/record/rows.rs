@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
 /// Rows of one statement, most first. Few sizes, so that each is prepared once and kept.
@@ -68,12 +69,7 @@ pub(super) async fn fetch_among(
     texts: impl IntoIterator<Item = String>,
 ) -> Result<Vec<AnyRow>, sqlx::Error> {
     let mut found = Vec::new();
-    let mut texts = texts.into_iter().collect::<Vec<String>>().into_iter();
-    while let Some(size) = SIZES.into_iter().find(|size| *size <= texts.len()) {
-        let mut query = sqlx::query::<Any>(AssertSqlSafe(among(sql, size)));
-        for text in texts.by_ref().take(size) {
-            query = query.bind(text);
-        }
+    for query in among(sql, texts) {
         found.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(found)
@@ -85,21 +81,22 @@ pub(super) async fn execute_among(
     sql: &str,
     texts: impl IntoIterator<Item = String>,
 ) -> Result<(), sqlx::Error> {
-    let mut texts = texts.into_iter().collect::<Vec<String>>().into_iter();
-    while let Some(size) = SIZES.into_iter().find(|size| *size <= texts.len()) {
-        let mut query = sqlx::query::<Any>(AssertSqlSafe(among(sql, size)));
-        for text in texts.by_ref().take(size) {
-            query = query.bind(text);
-        }
+    for query in among(sql, texts) {
         query.execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// `sql` with so many parameters to be among.
-fn among(sql: &str, size: usize) -> String {
-    let parameters: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
-    format!("{sql} in ({})", parameters.join(", "))
+/// The statement with its `in (…)`, for so many of these texts at a time.
+fn among(sql: &str, texts: impl IntoIterator<Item = String>) -> Vec<Query<'static, Any, AnyArguments>> {
+    let mut texts = texts.into_iter().collect::<Vec<String>>().into_iter();
+    let mut queries = Vec::new();
+    while let Some(size) = SIZES.into_iter().find(|size| *size <= texts.len()) {
+        let parameters: Vec<String> = (1..=size).map(|n| format!("${n}")).collect();
+        let sql = AssertSqlSafe(format!("{sql} in ({})", parameters.join(", ")));
+        queries.push(texts.by_ref().take(size).fold(sqlx::query::<Any>(sql), Query::bind));
+    }
+    queries
 }
 
 /// Binds a value to the next parameter.
