@@ -54,7 +54,7 @@ async fn once(record: &Record, before: Ms, stop: &CancellationToken) -> Result<(
     let begun = std::time::Instant::now();
     let mut lines = 0;
     for partition in record.recorded_partitions().await? {
-        let mut after = Some(LineId::default());
+        let mut after = Some(LineId::default()).filter(|_| !stop.is_cancelled());
         while let Some(last) = after {
             let pruned = record.prune(partition, before, last).await?;
             telemetry::pruned(pruned.gone);
