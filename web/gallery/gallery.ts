@@ -4,7 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { closeBrowser, scene, type Scene } from "../test/browser";
-import { LIMITS, pdf, png, svg } from "../test/samples";
+import { LIMITS, drag, pdf, png, svg } from "../test/samples";
 
 const forDocs = process.argv[2] === "--docs";
 const folder = forDocs ? "../docs/pictures/all/widget" : (process.argv[2] ?? "gallery/.out");
@@ -44,14 +44,6 @@ const take = (on: Scene, name: string) =>
 
 /** Answers the upload that waits. */
 let answer = (_status: number): void => {};
-
-/** A file comes over the panel, or goes away again. */
-const drag = (on: Scene, type: string) =>
-  on.page.evaluate((what) => {
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File(["x"], "x.pdf"));
-    document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".log")?.dispatchEvent(new DragEvent(what, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
-  }, type);
 
 type Step = [name: string, act: (on: Scene, words: (typeof say)[string]) => Promise<void>];
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import { violations } from "./axe";
 import { closeBrowser, play, type Scene } from "./browser";
-import { LIMITS, pdf, png, svg } from "./samples";
+import { LIMITS, drag, pdf, png, svg } from "./samples";
 
 after(closeBrowser);
 
@@ -12,13 +12,6 @@ const OPENING = "Your card was declined for order 1042. Shall I help?";
 const html = '<p>Two ways, both <strong>free</strong>:</p><ol><li>wait, <code>€0</code></li></ol><blockquote>quoted</blockquote><p><a href="https://shop.example">your order</a></p>';
 
 const takesFiles = (on: Scene): void => void (on.chat.limits = LIMITS);
-
-const drag = (on: Scene, type: string) =>
-  on.page.evaluate((what) => {
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File(["x"], "x.pdf"));
-    document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".log")?.dispatchEvent(new DragEvent(what, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
-  }, type);
 
 /** All that can be on show, one after the other. */
 const states: [name: string, reach: (on: Scene) => Promise<void>][] = [

@@ -1,9 +1,10 @@
-// Files to send: real ones, made here.
+// Files to send: real ones, made here; and how they come.
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
+import type { Scene } from "./browser";
 
 /** What a server may say of files. */
 export const LIMITS = { max_size: 5_242_880, max_count: 3, types: ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"] };
@@ -47,3 +48,11 @@ export function written(files: Record<string, Buffer>): string[] {
     return path;
   });
 }
+
+/** A file comes over the panel, or goes away again. */
+export const drag = (on: Scene, type: string) =>
+  on.page.evaluate((what) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["x"], "x.pdf"));
+    document.querySelector("beckon-widget")?.shadowRoot?.querySelector(".log")?.dispatchEvent(new DragEvent(what, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+  }, type);

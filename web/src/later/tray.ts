@@ -83,8 +83,10 @@ export class Tray {
     const told = (share: number): void => {
       picked.share = share;
       const now = performance.now();
-      if (now - toldAt >= TOLD_EVERY_MS) view.announcer.say(words.t("uploading_file", { name: isolated(picked.name), percent: percent(view, share) }));
-      if (now - toldAt >= TOLD_EVERY_MS) toldAt = now;
+      if (now - toldAt >= TOLD_EVERY_MS) {
+        toldAt = now;
+        view.announcer.say(words.t("uploading_file", { name: isolated(picked.name), percent: percent(view, share) }));
+      }
       view.changed();
     };
     if (picked.made || !this.list.includes(picked)) return;
