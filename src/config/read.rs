@@ -298,6 +298,21 @@ impl Reading<'_> {
         span
     }
 
+    /// A length of time of at least this; none where a word says that there is none.
+    pub fn span_or(&mut self, section: &Section<'_>, key: &str, word: &str, least: Millis) -> Option<Millis> {
+        let item = section.table.get(key)?;
+        let text = text_of(item);
+        if text.as_deref() == Some(word) {
+            return None;
+        }
+        let span = text.as_deref().and_then(Millis::parse).filter(|span| *span >= least);
+        if span.is_none() {
+            let expected = format!("`{word}` or a time from {least} on, such as `400d`,");
+            self.out_of_range(section, key, item, &expected, text.is_some());
+        }
+        span
+    }
+
     /// A size in bytes in a range.
     pub fn size(&mut self, section: &Section<'_>, key: &str, least: u64, most: u64) -> Option<usize> {
         let item = section.table.get(key)?;

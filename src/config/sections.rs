@@ -305,10 +305,7 @@ pub fn is_shared(store: &store::Settings) -> bool {
 pub fn record(reading: &mut Reading<'_>, root: &Section<'_>) -> Option<Kept> {
     let section = reading.section(root, "record", RECORD)?;
     let url = address(reading, &section, &["sqlite:", "postgres://", "postgresql://"]);
-    let keep = match reading.text(&section, "keep").as_deref() {
-        None | Some(FOR_EVER) => None,
-        Some(_) => reading.span(&section, "keep", LEAST_KEEP, Millis::hours(24 * 36_500)),
-    };
+    let keep = reading.span_or(&section, "keep", FOR_EVER, LEAST_KEEP);
     Some(Kept { url, keep })
 }
 

@@ -1,7 +1,7 @@
 //! What is under way for one customer, and what would make it fire: what waits for its time, what is counted, what holds
 //! openings back. Read from the state alone; nothing changes.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::sense::No;
@@ -34,7 +34,7 @@ pub struct Pending {
     /// What would make it fire, or end it, in a sentence.
     pub next: String,
     /// When something happens by itself: it fires, or what was counted no longer counts.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub at: Option<Ms>,
     /// The numbers in those sentences.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -45,6 +45,11 @@ pub struct Pending {
     /// The conversation that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
+}
+
+/// As times are written everywhere: RFC 3339.
+fn as_text<S: Serializer>(at: &Option<Ms>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_string()).serialize(serializer)
 }
 
 /// What is under way.

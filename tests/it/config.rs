@@ -256,7 +256,8 @@ fn what_is_kept_is_kept_for_ever_or_for_a_day_at_least() {
     }
     for wrong in ["\"23h\"", "\"always\"", "30"] {
         let text = told(&format!("[record]\nkeep = {wrong}\n"), &[]);
-        assert!(text.contains("beckon.toml:2:8") && text.contains("expected for `record.keep`"), "{wrong}: {text}");
+        let said = "beckon.toml:2:8: `forever` or a time from 1d on, such as `400d`, is expected for `record.keep`";
+        assert!(text.contains(said), "{wrong}: {text}");
     }
     let printed = print(&good("[record]\nkeep = \"400d\"\n", &[]));
     assert!(printed.contains("keep = \"400d\""), "{printed}");

@@ -155,6 +155,7 @@ async fn what_is_under_way_for_a_customer_is_told_over_a_restart_too(world: Worl
         (&found[0]["playbook"], &found[0]["what"], &found[0]["key"], &found[0]["events"]),
         (&json!("cart"), &json!("absence"), &json!("c-1"), &json!([begun]))
     );
+    assert_eq!(found[1]["at"], found[1]["values"]["until"]);
     assert_eq!((&found[1]["what"], &found[1]["values"]["value"]), (&json!("measure"), &json!(1)));
     assert!(found[1]["next"].as_str().unwrap().starts_with("with 2 more card.declined until "), "{told:#}");
     let (status, _) = world.rest_as(KEY, Method::GET, "/v1/customers/nobody/pending", Value::Null).await;
