@@ -1,14 +1,16 @@
 //! How fast a store is: `cargo bench --bench store [-- redis://127.0.0.1:6379/]`. Prints, and judges nothing.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement that cannot go on ends")]
 
+mod shared;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use beckon::model::ids::{ActorId, ConversationId, Partition, Pos};
-use beckon::model::time::{Millis, Ms};
-use beckon::store::{Batch, Bounds, Committed, NewEntry, NewInput, Settings, Store};
+use beckon::model::time::Ms;
+use beckon::store::{Batch, Committed, NewEntry, NewInput, Store};
+use shared::{PARTITIONS, settings};
 
-const PARTITIONS: u16 = 64;
 const RUN: Duration = Duration::from_secs(5);
 
 fn input(partition: u16, key: u128) -> NewInput {
@@ -124,20 +126,8 @@ async fn path(store: &Arc<dyn Store>) -> hdrhistogram::Histogram<u64> {
 
 #[tokio::main]
 async fn main() {
-    let url = std::env::args().skip(1).find(|arg| arg.contains("://")).unwrap_or_else(|| "embedded:".to_owned());
     let dir = tempfile::tempdir_in(".").unwrap();
-    let bounds = Bounds {
-        inbox: u64::MAX >> 12,
-        effects: 10_000,
-        journal: u64::MAX >> 12,
-        dedupe_keys: u64::MAX >> 12,
-        dedupe: Millis::hours(24),
-        dead: 100,
-        dead_a_customer: 50,
-    };
-    let prefix = format!("bench{}", std::process::id());
-    let settings = Settings { url, prefix, partitions: PARTITIONS, min_replicas: 0, bounds };
-    let store = beckon::store::open(&settings, dir.path()).await.unwrap();
+    let store = beckon::store::open(&settings(), dir.path()).await.unwrap();
     println!("{:?}", store.survives().await.unwrap());
     let times = path(&store).await;
     let at = |quantile| times.value_at_quantile(quantile);

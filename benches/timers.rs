@@ -2,6 +2,8 @@
 //! not to come. Prints, and judges nothing.
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
+mod shared;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,11 +16,11 @@ use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, Partition, Pos};
 use beckon::model::input::{Body, InForce, Input, To};
 use beckon::model::time::{Millis, Ms};
-use beckon::store::{Batch, Bounds, NewInput, Settings, Store};
+use beckon::store::{Batch, NewInput, Store};
 use hdrhistogram::Histogram;
 use serde_json::json;
+use shared::{PARTITIONS, settings};
 
-const PARTITIONS: u16 = 64;
 const AT_ONCE: usize = 1_000;
 
 const CART: &str = "playbook: cart\n\
@@ -92,22 +94,9 @@ async fn fill(store: &Arc<dyn Store>, catalogs: &Catalogs, partition: Partition,
 
 #[tokio::main]
 async fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let count = arguments.iter().find_map(|text| text.parse::<u64>().ok()).unwrap_or(1_000_000);
-    let url = arguments.iter().find(|text| text.contains("://")).cloned().unwrap_or_else(|| "embedded:".to_owned());
+    let count = std::env::args().skip(1).find_map(|text| text.parse::<u64>().ok()).unwrap_or(1_000_000);
     let folder = tempfile::tempdir_in(".").unwrap();
-    let bounds = Bounds {
-        inbox: u64::MAX >> 12,
-        effects: 10_000,
-        journal: u64::MAX >> 12,
-        dedupe_keys: u64::MAX >> 12,
-        dedupe: Millis::hours(24),
-        dead: 100,
-        dead_a_customer: 50,
-    };
-    let prefix = format!("bench{}", std::process::id());
-    let settings = Settings { url, prefix, partitions: PARTITIONS, min_replicas: 0, bounds };
-    let store = beckon::store::open(&settings, folder.path()).await.unwrap();
+    let store = beckon::store::open(&settings(), folder.path()).await.unwrap();
     let catalogs = catalogs();
     let begun = store.now().await.unwrap();
     let before = memory();
@@ -120,7 +109,10 @@ async fn main() {
     let took = started.elapsed();
     println!("{count} customers wait, written in {:.1} s", took.as_secs_f64());
     println!("state of each: {} bytes", waits(&catalogs, &ActorId::user("0-1"), begun).encode().len());
-    println!("files of the store: {} bytes for each", size(folder.path()) / count.max(1));
+    let files = size(folder.path());
+    if files > 0 {
+        println!("files of the store: {} bytes for each", files / count.max(1));
+    }
     println!("memory of the process: {} MB before, {} MB after", before >> 20, memory() >> 20);
 
     let mut look = times();
