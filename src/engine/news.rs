@@ -108,9 +108,17 @@ fn waits(draft: &mut Draft<'_>, event: &Event, id: EventId, news: &News) {
         }
     };
     if let Some((reason, no)) = taken_back {
-        let gone = draft.state.wakes.remove(place);
         draft.state.told.remove(&news.topic.hash());
-        for waited in gone.ids() {
+        let Some(wake) = draft.state.wakes.get_mut(place) else { return };
+        let (gone, others) = std::mem::take(&mut wake.events).into_iter().partition(|kept| of_topic(&kept.event));
+        wake.events = others;
+        let gone: Vec<Kept> = gone;
+        let mut gone: Vec<EventId> = gone.into_iter().map(|kept| kept.id).collect();
+        // What other topics have to tell waits on.
+        if wake.events.is_empty() {
+            gone.extend(draft.state.wakes.remove(place).rest);
+        }
+        for waited in gone {
             tell(draft, waited, news, No::of(Verdict::Withdrawn, reason));
         }
         return tell(draft, id, news, no);
@@ -138,17 +146,17 @@ fn hear(draft: &mut Draft<'_>, news: &News) {
 
 /// Notes what became of telling: a customer who was told hears what comes later, one who was refused does not.
 pub fn remember(draft: &mut Draft<'_>, matched: &Matched, told: bool, conversation: Option<ConversationId>) {
-    let Some(news) = matched.event().and_then(|event| event.news.clone()) else { return };
-    let hash = news.topic.hash();
-    if !told {
-        // Who knows of the beginning is only spoken to no more.
-        if news.stage == Stage::Begun && draft.state.told.remove(&hash).is_some() {
+    // What waited for the same time may be of several topics.
+    for news in matched.events.iter().filter_map(|kept| kept.event.news.as_deref()) {
+        let hash = news.topic.hash();
+        if told {
+            draft.changed();
+            draft.state.told.insert(hash, Known { begun: news.begun, revision: news.revision, conversation });
+        } else if news.stage == Stage::Begun && draft.state.told.remove(&hash).is_some() {
+            // Who knows of the beginning is only spoken to no more.
             draft.changed();
         }
-        return;
     }
-    draft.changed();
-    draft.state.told.insert(hash, Known { begun: news.begun, revision: news.revision, conversation });
     while draft.state.told.len() > MAX_KNOWN {
         let oldest = draft.state.told.iter().min_by_key(|(_, known)| known.revision).map(|(hash, _)| *hash);
         let Some(oldest) = oldest else { break };

@@ -200,6 +200,8 @@ async fn an_outage_that_was_none_is_taken_back_from_who_has_not_seen_it(world: W
     let (_, again) = world.post(&revoke, json!({ "reason": "once more" })).await;
     assert_eq!(again["location"], location.as_str(), "an event is taken back once");
     let taken_back = location.rsplit('/').next().unwrap();
+    let inbox = |event: &str| event.split('-').next().unwrap().to_owned();
+    assert_eq!(inbox(taken_back), inbox(&event), "it stands behind the event in the same inbox");
 
     let gone = world.until_verdict(&event, "withdrawn").await;
     assert_eq!(gone["reason"], "backend took it back: a drill", "{gone}");

@@ -99,6 +99,33 @@ fn what_waits_for_quiet_hours_to_end_is_not_said() {
 }
 
 #[test]
+fn what_other_topics_have_to_tell_waits_on() {
+    // Without a key of its own a playbook has one opening for all.
+    let text =
+        outage(LIST, "quiet_hours: { from: \"00:00\", to: \"08:00\" }").replace("key: event.data.id, within", "within");
+    for taken in ["revoked", "ended"] {
+        let mut crowd = Crowd::new(&[&text]);
+        let event = crowd.event(HOUR, "incident.opened", opened("7", &["ann"]));
+        crowd.event(2 * HOUR, "incident.opened", opened("8", &["ann"]));
+        match taken {
+            "ended" => drop(crowd.event(3 * HOUR, "incident.resolved", resolved("7"))),
+            _ => drop(crowd.revoke(3 * HOUR, event, "")),
+        }
+        crowd.pass(9 * HOUR);
+        assert_eq!(crowd.heard("ann"), ["Outage 8."], "{taken}");
+    }
+    // Of both in one opening she hears both ends.
+    let mut crowd = Crowd::new(&[&text]);
+    crowd.event(HOUR, "incident.opened", opened("7", &["ann"]));
+    crowd.event(2 * HOUR, "incident.opened", opened("8", &["ann"]));
+    crowd.pass(9 * HOUR);
+    for id in ["7", "8"] {
+        crowd.event(10 * HOUR, "incident.resolved", resolved(id));
+    }
+    assert_eq!(crowd.heard("ann"), ["Outage 8.", "It works again.", "It works again."]);
+}
+
+#[test]
 fn news_that_were_a_mistake_go_no_further() {
     let mut crowd = Crowd::new(&[&outage("pace: 1/s\n      to: { list: event.data.customers }", "")]);
     crowd.event(0, "incident.opened", opened("7", &["ann", "bob", "cid"]));
