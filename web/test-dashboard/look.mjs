@@ -67,6 +67,7 @@ const states = {
   }],
   numbers: ["flow", async (page) => await page.click(".numbers summary")],
   reply: ["replies", async (page) => await page.click(".replies summary")],
+  takeback: ["outage", async (page) => await page.click(".title summary")],
   away: ["conversation", async (page) => await page.$eval("#away", (notice) => { notice.hidden = false; })],
 };
 
