@@ -2,6 +2,7 @@
 
 use beckon::catalog::compile;
 use beckon::model::ids::EventId;
+use beckon::model::input::Body;
 use beckon::model::topic::Found;
 use beckon::trigger::topic::revoking::{Firm, topics_of};
 use serde_json::json;
@@ -196,6 +197,26 @@ fn the_end_during_it_reaches_those_who_talk() {
     crowd.pass(HOUR);
     assert_eq!((crowd.heard("ann"), crowd.heard("bob")), (vec!["Outage 7."], vec!["Outage 7.", "It works again."]));
     assert!(!crowd.talks("ann") && crowd.pages.is_empty());
+}
+
+#[test]
+fn the_end_does_not_come_before_what_takes_it_back() {
+    let mut crowd = Crowd::new(&[&outage(LIST, "")]);
+    let event = crowd.event(0, "incident.opened", opened("7", &["ann", "bob"]));
+    crowd.seen(1, "bob");
+    // News are under way, whose result comes last of all: nothing of what follows could begin before it.
+    crowd.held = true;
+    crowd.event(2, "incident.updated", updated("a cable"));
+    crowd.one_arrives();
+    crowd.revoke(3, event, "");
+    crowd.event(4, "incident.resolved", resolved("7"));
+    let at = crowd.sent.iter().position(|(_, body)| matches!(body, Body::Told { .. })).unwrap();
+    let told = crowd.sent.remove(at).unwrap();
+    crowd.sent.push_back(told);
+    crowd.held = false;
+    crowd.arrive();
+    assert!(!crowd.talks("ann"), "{:?}", crowd.heard("ann"));
+    assert_eq!(crowd.heard("bob"), ["Outage 7.", "News: a cable.", "It works again."]);
 }
 
 #[test]

@@ -326,6 +326,17 @@ fn what_comes_twice_counts_once() {
 }
 
 #[test]
+fn a_result_that_comes_twice_passes_nobody_over() {
+    let mut crowd = Crowd::new(&[&outage(LIST, "")]);
+    crowd.twice = true;
+    let customers: Vec<String> = (0..1_000).map(|n| format!("c{n}")).collect();
+    let event = crowd.event(0, "incident.opened", json!({ "id": "7", "customers": customers }));
+    assert_eq!(json!(crowd.judged(event).values), json!({ "selected": 1_000, "sent": 1_000 }));
+    crowd.event(1, "incident.resolved", resolved("7"));
+    assert!((0..1_000).all(|n| crowd.heard(&format!("c{n}")) == ["Outage 7.", "It works again."]));
+}
+
+#[test]
 fn what_begins_again_as_its_topic_is_being_forgotten_is_told() {
     let mut crowd = Crowd::new(&[&outage(LIST, "")]);
     crowd.event(0, "incident.opened", opened("7", &["ann"]));
