@@ -15,7 +15,7 @@ use crate::http::outcomes;
 use crate::model::catalog::{Catalogs, Files};
 use crate::store::Store;
 use crate::trigger::pending::pending;
-use crate::trigger::topic::revoking::topics_of;
+use crate::trigger::topic::revoking::{Firm, topics_of};
 
 /// Names the closest type of event that something listens to.
 pub fn nearest(catalogs: watch::Receiver<Catalogs>) -> Nearest {
@@ -30,9 +30,12 @@ pub fn under_way(catalogs: watch::Receiver<Catalogs>) -> UnderWay {
     })
 }
 
-/// The topics that tell many of an event, by the playbooks in force.
+/// The topics that tell many of an event.
 pub fn revocable(catalogs: watch::Receiver<Catalogs>) -> Revocable {
-    Arc::new(move |event| catalogs.borrow().current().map_or(Ok(Vec::new()), |catalog| topics_of(catalog, event)))
+    Arc::new(move |event, decided| {
+        let catalogs = catalogs.borrow();
+        catalogs.current().map_or(Err(Firm::Single), |catalog| topics_of(catalog, event, Some(decided)))
+    })
 }
 
 /// The playbooks in force, and pausing them.

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::news;
+use super::news::{self, Telling};
 use crate::dialogue::draft::Draft;
 use crate::dialogue::opening::{Cause, NoOpening};
 use crate::dialogue::{closing, opening, timers, turn};
@@ -45,7 +45,11 @@ pub fn fire(draft: &mut Draft<'_>, until: Ms, inclusive: bool) {
         let actor = draft.actor.clone();
         match wake::wake(catalog, &actor, &mut draft.state, due.clone(), at) {
             None => {}
-            Some((ids, Sensed::No(no))) => tell(draft, &ids, &due.playbook, &no),
+            Some((ids, Sensed::No(no))) => {
+                tell(draft, &ids, &due.playbook, &no);
+                // Who was to be told when its time came was not.
+                news::forget(draft, &due.events);
+            }
             Some((_, Sensed::Matched(matched))) => {
                 speak(draft, catalog, matched);
             }
@@ -137,7 +141,7 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
     if let Some(no) = gathers(draft, &matched) {
         let speaks = no.verdict == Verdict::Pending;
         tell(draft, &ids, &playbook.name, &no);
-        news::remember(draft, &matched, speaks, None);
+        news::remember(draft, &matched, told(speaks));
         return speaks;
     }
     match restrain(draft.catalogs, catalog, &actor, &draft.state, &matched, now) {
@@ -146,7 +150,7 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
                 refuse(draft, no.verdict);
             }
             tell(draft, &ids, &playbook.name, &no);
-            news::remember(draft, &matched, false, None);
+            news::remember(draft, &matched, Telling::Refused);
             false
         }
         Judgement::Join(conversation) => {
@@ -162,7 +166,7 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
                 verdict(draft, id, &playbook.name, Verdict::Joined, conversation);
             }
             missing_since(draft, conversation, &matched);
-            news::remember(draft, &matched, true, Some(conversation));
+            news::remember(draft, &matched, Telling::Joined(conversation));
             if by_hand {
                 draft.answer(None, Some(conversation), Reply::Existing);
             }
@@ -174,7 +178,7 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
             let no = burst::hold(&mut draft.state, matched.clone(), &key, until, now, no);
             tell(draft, &ids, &playbook.name, &no);
             let holds = no.verdict == Verdict::Quiet;
-            news::remember(draft, &matched, holds, None);
+            news::remember(draft, &matched, told(holds));
             holds
         }
         Judgement::Open(key, ends) => {
@@ -184,6 +188,11 @@ pub fn speak(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: Matched) ->
             open(draft, catalog, &matched, key, by_hand)
         }
     }
+}
+
+/// What becomes of telling where a match waits for its time, or has no room to.
+fn told(waits: bool) -> Telling {
+    if waits { Telling::Waits } else { Telling::Refused }
 }
 
 /// Where a playbook waits for bursts to end, a match of a key that nothing is open under waits.
@@ -225,7 +234,8 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
             if !failed {
                 verdict(draft, last.id, &playbook.name, Verdict::Waiting, conversation);
             }
-            news::remember(draft, matched, !failed, Some(conversation));
+            let told = if failed { Telling::Refused } else { Telling::Opened(conversation) };
+            news::remember(draft, matched, told);
             if by_hand {
                 let seq = draft.conversation(conversation).map_or(0, |c| c.seq);
                 draft.answer(None, Some(conversation), Reply::Done { seq });
@@ -241,7 +251,7 @@ fn open(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, matched: &Matched, key: S
                 refuse(draft, no.verdict);
             }
             tell(draft, &matched.ids(), &playbook.name, &no);
-            news::remember(draft, matched, false, None);
+            news::remember(draft, matched, Telling::Refused);
             false
         }
     }

@@ -3,12 +3,12 @@
 use crate::http::problem::ApiError;
 use crate::model::conversation::Conversation;
 use crate::model::customer::State;
-use crate::model::decision::Summary;
+use crate::model::decision::{Judged, Summary};
 use crate::model::entry::Entry;
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos};
 use crate::model::input::{Body, Envelope, To};
-use crate::record::RecordError;
+use crate::record::{EventView, RecordError};
 use crate::store::{LogCursor, StoreError};
 
 use super::Parts;
@@ -58,19 +58,20 @@ pub async fn pending_event(parts: &Parts, id: EventId) -> Result<Option<Event>, 
     }
 }
 
-/// An event by its id, decided or not; none where there is none, or its customer was erased.
+/// An event by its id, and its verdicts where it was decided; none where there is none, or its customer was erased.
 ///
 /// # Errors
 /// The store's and the record's.
-pub async fn event(parts: &Parts, id: EventId) -> Result<Option<Event>, ApiError> {
+pub async fn event(parts: &Parts, id: EventId) -> Result<Option<(Event, Option<Vec<Judged>>)>, ApiError> {
+    let recorded = |view: EventView| (view.event, Some(view.decisions));
     if let Some(view) = parts.record.event(id).await? {
-        return Ok(Some(view.event));
+        return Ok(Some(recorded(view)));
     }
     if let Some(event) = pending_event(parts, id).await? {
-        return Ok(Some(event));
+        return Ok(Some((event, None)));
     }
     // Archived between the two looks.
-    Ok(parts.record.event(id).await?.map(|view| view.event))
+    Ok(parts.record.event(id).await?.map(recorded))
 }
 
 /// Whether the archive has got as far as this input. The inbox keeps it a moment longer; where the record knows nothing of

@@ -44,9 +44,10 @@ pub async fn post(
     let body = fields::object(&headers, body, &parts.limits, &["reason"]).await?;
     let reason = fields::optional(&body, "reason")?.unwrap_or_default();
     let reason = reason_of(&reason).map_err(|problem| ApiError::invalid("/reason", problem))?;
-    let event = reading::event(&parts, id).await?.ok_or_else(unknown)?;
+    let (event, decided) = reading::event(&parts, id).await?.ok_or_else(unknown)?;
     let catalogs = (parts.catalogs)();
-    let topics = catalogs.current().map(|catalog| topics_of(catalog, &event)).ok_or_else(unknown)?;
+    let topics =
+        catalogs.current().map(|catalog| topics_of(catalog, &event, decided.as_deref())).ok_or_else(unknown)?;
     let topics = topics.map_err(|firm| ApiError::new(StatusCode::CONFLICT, "not-revocable", firm.to_string()))?;
     let asked = Asked { id, event: &event, topics, by: key.operator(), reason };
     let taken_back = revoke(&parts.inbox, asked, parts.clock.now()).await?;

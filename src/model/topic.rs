@@ -147,6 +147,14 @@ pub struct Topic {
     pub due: Option<Ms>,
 }
 
+impl Topic {
+    /// Whether it tells this event, or news of this event, so that it can be taken back.
+    pub fn tells(&self, event: EventId) -> bool {
+        let begun = self.announced == Some(event) && !self.revoked;
+        begun || self.news.iter().any(|news| news.id == event && news.stage == Stage::Updated)
+    }
+}
+
 /// What a topic sent out, and waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnderWay {
@@ -268,6 +276,9 @@ pub struct Known {
     /// The conversation; none while it waits for its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<super::ids::ConversationId>,
+    /// Telling it opened that conversation; else it joined one that was there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opened: bool,
 }
 
 /// How many topics a customer knows at once; the oldest go first.

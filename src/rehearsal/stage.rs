@@ -164,7 +164,7 @@ impl Stage {
         let key = (given.source.clone(), given.id.clone(), given.customer.clone());
         let (_, event) = *self.events.get(&key).ok_or("this event did not come before")?;
         let catalog = self.catalogs.current().ok_or("nothing is in force")?;
-        let topics = topics_of(catalog, given).map_err(|firm| firm.to_string())?;
+        let topics = topics_of(catalog, given, None).map_err(|firm| firm.to_string())?;
         let revoke = Revoke { event, kind: given.kind.clone(), topics, by, reason: String::new() };
         let taken_back = taking_back(revoke, self.now);
         self.decide(event.partition, To::Partition, Body::Event(Box::new(taken_back)));

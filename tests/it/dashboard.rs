@@ -159,9 +159,9 @@ impl Office {
                 let files = Files::from([("playbooks/cart.yaml".to_owned(), CART.as_bytes().to_vec())]);
                 pending(&beckon::catalog::compile(&files, None).unwrap(), state, now)
             }),
-            revocable: Arc::new(|event| {
+            revocable: Arc::new(|event, _| {
                 let known = event.kind == "incident.opened";
-                known.then(|| vec![("outage".to_owned(), "7".to_owned())]).ok_or(Firm::Single("It tells one customer."))
+                known.then(|| vec![("outage".to_owned(), "7".to_owned())]).ok_or(Firm::Single)
             }),
             lag: Arc::new(|| Some(Millis::seconds(95))),
             playbooks: Arc::new(Two(std::sync::Mutex::default())),

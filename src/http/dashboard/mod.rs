@@ -45,6 +45,7 @@ use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
 use crate::engine::suggest::Suggester;
 use crate::model::customer::State;
+use crate::model::decision::Judged;
 use crate::model::event::Event;
 use crate::model::time::{Millis, Ms};
 use crate::record::Record;
@@ -94,8 +95,8 @@ pub type Nearest = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// What is under way for a customer with this state, by the playbooks in force.
 pub type UnderWay = Arc<dyn Fn(&State, Ms) -> Vec<Pending> + Send + Sync>;
 
-/// The topics, by playbook and key, that tell many of an event; or why it cannot be taken back.
-pub type Revocable = Arc<dyn Fn(&Event) -> Result<Vec<(String, String)>, Firm> + Send + Sync>;
+/// The topics, by playbook and key, that tell many of an event with these verdicts; or why it cannot be taken back.
+pub type Revocable = Arc<dyn Fn(&Event, &[Judged]) -> Result<Vec<(String, String)>, Firm> + Send + Sync>;
 
 /// How far the record is behind the store, where that is worth saying.
 pub type Lag = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;

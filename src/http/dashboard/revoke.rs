@@ -8,9 +8,8 @@ use super::Dashboard;
 use super::access::Posted;
 use super::pages::PageError;
 use crate::engine::revoke::{Asked, reason_of, revoke};
-use crate::model::decision::Judged;
-use crate::model::entry::Verdict;
-use crate::model::ids::EventId;
+use crate::model::customer;
+use crate::model::ids::{ActorId, EventId};
 use crate::record::Role;
 
 /// Takes back what topics tell many customers of the event; shows the event that does it.
@@ -25,7 +24,7 @@ pub(super) async fn take_back(
     let reason = reason_of(posted.fields.get("reason"));
     let reason = reason.map_err(|problem| PageError::new(StatusCode::UNPROCESSABLE_ENTITY, problem))?;
     let view = dashboard.record.event(id).await?.ok_or_else(|| PageError::not_found("event"))?;
-    let topics = (dashboard.revocable)(&view.event);
+    let topics = (dashboard.revocable)(&view.event, &view.decisions);
     let topics = topics.map_err(|firm| PageError::new(StatusCode::CONFLICT, firm.to_string()))?;
     let asked = Asked { id, event: &view.event, topics, by: operator.operator(), reason };
     let taken_back = revoke(&dashboard.inbox, asked, dashboard.clock.now()).await?;
@@ -34,10 +33,19 @@ pub(super) async fn take_back(
 }
 
 impl Dashboard {
-    /// Whether topics tell many of the event, and it was not taken back.
+    /// Whether a topic tells the event now, or news of it, so that there is something to take back.
     pub(super) async fn may_revoke(&self, id: EventId) -> Result<bool, PageError> {
         let Some(view) = self.record.event(id).await? else { return Ok(false) };
-        let tells = |judged: &Judged| matches!(judged.verdict, Verdict::Pending | Verdict::Forwarded | Verdict::Told);
-        Ok(view.decisions.iter().any(tells) && (self.revocable)(&view.event).is_ok())
+        let Ok(topics) = (self.revocable)(&view.event, &view.decisions) else { return Ok(false) };
+        for (playbook, key) in topics {
+            let Ok(topic) = ActorId::topic(&playbook, &key) else { continue };
+            let partition = topic.partition(self.store.partitions());
+            let loaded = self.store.load(partition, std::slice::from_ref(&topic)).await?;
+            let state = loaded.into_iter().flatten().next().and_then(|bytes| customer::State::decode(&bytes).ok());
+            if state.and_then(|state| state.topic).is_some_and(|topic| topic.tells(id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -50,12 +50,15 @@ impl Deciding<'_> {
         }
         if self.topic.news.iter().any(|news| news.stage == Stage::Ended) || self.lingers() {
             // Who has not heard of the end yet need not: it is anew.
-            for news in std::mem::take(&mut self.topic.news) {
+            for news in self.take_news(|news| news.stage != Stage::Revoked) {
                 let no = No::with(Verdict::Told, "it began again before all were told", json!({ "sent": news.sent }));
                 self.judge(news.id, no);
             }
-            self.make_way();
-            self.over();
+            // What is being taken back is taken back from all who were told: it goes on with them.
+            if self.topic.news.is_empty() {
+                self.make_way();
+                self.over();
+            }
         }
         // It lasts since the first of several.
         let since = self.make_way().unwrap_or(heard.at).min(heard.at);
@@ -162,7 +165,8 @@ impl Deciding<'_> {
         let event = (*heard.event).clone();
         let large = serde_json::to_vec(&event).map_or(usize::MAX, |bytes| bytes.len()) > MAX_EVENT;
         // The end always has a place.
-        let full = self.topic.news.len() >= MAX_NEWS && heard.stage != Stage::Ended;
+        let updates = self.topic.news.iter().filter(|news| news.stage == Stage::Updated).count();
+        let full = updates >= MAX_NEWS && heard.stage != Stage::Ended;
         if large || full {
             return self.judge(heard.id, No::of(Verdict::Limited, "full"));
         }

@@ -150,7 +150,9 @@ impl Deciding<'_> {
 
     /// Says what became of an event.
     fn judge(&mut self, event: EventId, no: No) {
-        let No { verdict, reason, condition, values } = no;
+        let No { verdict, reason, condition, mut values } = no;
+        // Where it went: who takes it back later asks there, whatever the playbook says by then.
+        values.insert("topic".to_owned(), Value::from(self.actor.as_str()));
         let playbook = self.topic.playbook.clone();
         self.out.verdicts.push(Judged { event, playbook, verdict, reason, condition, values, conversation: None });
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::super::sense::{No, ask, key};
 use super::{Deciding, topic_of, unmatched};
 use crate::model::catalog::Catalog;
+use crate::model::decision::Judged;
 use crate::model::entry::Verdict;
 use crate::model::event::{Event, REVOKE};
 use crate::model::ids::{ActorId, EventId};
@@ -18,8 +19,10 @@ use crate::model::topic::{Heard, MAX_TEXT, Mark, Revoke, Stage, Telling};
 /// Why an event cannot be taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Firm {
-    /// No playbook in force tells many of it.
-    Single(&'static str),
+    /// No topic tells many of it.
+    Single,
+    /// It ends what a topic tells.
+    End,
     /// A topic gave it to one customer: the event that was sent can be taken back.
     Given(EventId),
 }
@@ -27,43 +30,71 @@ pub enum Firm {
 impl std::fmt::Display for Firm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Firm::Single(why) => f.write_str(why),
+            Firm::Single => f.write_str("No playbook tells many customers of it."),
+            Firm::End => {
+                f.write_str("It ends what a topic tells. An end cannot be taken back: send what it ended again.")
+            }
             Firm::Given(origin) => write!(f, "A topic gave it to one customer; what can be taken back is {origin}."),
         }
     }
 }
 
-/// The topics, by playbook and key, that tell many of this event: that it begins, or something new.
+/// The topics, by playbook and key, that tell many of this event. Of one that was decided its verdicts say where it went,
+/// whatever the playbooks say by now; of any other the playbooks in force do.
 ///
 /// # Errors
-/// Why there is none.
-pub fn topics_of(catalog: &Catalog, event: &Event) -> Result<Vec<(String, String)>, Firm> {
+/// Why it cannot be taken back.
+pub fn topics_of(catalog: &Catalog, event: &Event, decided: Option<&[Judged]>) -> Result<Vec<(String, String)>, Firm> {
     if let Some(news) = &event.news {
         return Err(Firm::Given(news.origin));
     }
+    // What takes back tells of nothing itself.
+    if event.revoke.is_some() {
+        return Err(Firm::Single);
+    }
+    let by_now = heard_by(catalog, event);
+    let topics = match (&by_now, decided) {
+        (Err(Firm::End), _) | (_, None) => by_now?,
+        (_, Some(verdicts)) => went_to(verdicts),
+    };
+    if topics.is_empty() { Err(Firm::Single) } else { Ok(topics) }
+}
+
+/// Where the playbooks in force have it go: that something begins, or is new.
+fn heard_by(catalog: &Catalog, event: &Event) -> Result<Vec<(String, String)>, Firm> {
     let mut scope = Scope::new();
     scope.bind("event", event_value(event));
     let (mut topics, mut ends) = (Vec::new(), false);
     for playbook in catalog.listeners.get(&event.kind).into_iter().flatten() {
-        let Some((_, many)) = topic_of(playbook) else { continue };
-        let told = [Some(&many.begins), many.updates.as_ref().map(|updates| &updates.of)];
-        let told = told.into_iter().flatten().filter(|picks| picks.event == event.kind);
-        // Where two stages hear one type, the one whose condition holds; what is known of the customer is not asked here.
-        let keys = told.filter_map(|picks| {
-            Some((ask(&scope, picks.when.as_ref()).is_err(), key(&scope, picks.key.as_ref()).ok()?))
+        let Some((trigger, many)) = topic_of(playbook) else { continue };
+        let stages = [
+            (Some(&many.begins), trigger.when.as_ref(), false),
+            (many.updates.as_ref().map(|updates| &updates.of), None, false),
+            (many.ends.as_ref().map(|ends| &ends.of), None, true),
+        ];
+        // Of several stages that hear the type the one whose condition holds; what is known of the customer is not asked here.
+        let heard = stages.into_iter().filter_map(|(picks, when, is_end)| {
+            let picks = picks.filter(|picks| picks.event == event.kind)?;
+            let refused = ask(&scope, picks.when.as_ref()).and_then(|()| ask(&scope, when)).is_err();
+            Some((refused, is_end, key(&scope, picks.key.as_ref()).ok()?))
         });
-        match keys.min_by_key(|(refused, _)| *refused) {
-            Some((_, key)) => topics.push((playbook.name.clone(), key)),
-            None => ends |= many.ends.as_ref().is_some_and(|ends| ends.of.event == event.kind),
+        match heard.min_by_key(|(refused, ..)| *refused) {
+            Some((_, false, key)) => topics.push((playbook.name.clone(), key)),
+            Some((_, true, _)) => ends = true,
+            None => {}
         }
     }
-    match (topics.is_empty(), ends) {
-        (false, _) => Ok(topics),
-        (true, true) => {
-            Err(Firm::Single("It ends what a topic tells; an end cannot be taken back: send the beginning again."))
-        }
-        (true, false) => Err(Firm::Single("No playbook in force tells many customers of it.")),
-    }
+    if topics.is_empty() && ends { Err(Firm::End) } else { Ok(topics) }
+}
+
+/// Where a decided event went, by its verdicts.
+fn went_to(verdicts: &[Judged]) -> Vec<(String, String)> {
+    let went = |judged: &Judged| {
+        let topic = judged.values.get("topic").and_then(Value::as_str)?;
+        let key = topic.strip_prefix("topic:")?.strip_prefix(judged.playbook.as_str())?.strip_prefix(':')?;
+        Some((judged.playbook.clone(), key.to_owned()))
+    };
+    verdicts.iter().filter_map(went).collect()
 }
 
 /// The event that takes another back, at `now`.
@@ -104,11 +135,14 @@ impl Deciding<'_> {
         if self.topic.news.iter().any(|news| news.id == revoke.event && news.stage == Stage::Updated) {
             return self.revokes_update(heard.id, revoke);
         }
-        if self.topic.announced != Some(revoke.event) || self.topic.begun.is_none() {
-            let no = match self.topic.announced.filter(|_| self.topic.begun.is_some()) {
-                Some(later) => {
-                    let reason = "its topic tells of another event now: that one can be taken back";
-                    No::with(Verdict::NotMatched, reason, json!({ "event": later.to_string() }))
+        if self.topic.news.iter().any(|news| news.id == revoke.event) {
+            return self.judge(heard.id, unmatched("an end cannot be taken back: send the beginning again"));
+        }
+        if self.topic.announced != Some(revoke.event) {
+            let no = match self.topic.announced {
+                Some(now) => {
+                    let reason = "a later event of its topic took its place, or these news were told to all";
+                    No::with(Verdict::NotMatched, reason, json!({ "now": now.to_string() }))
                 }
                 None => unmatched("its topic is over, or tells no more of it"),
             };
@@ -138,8 +172,16 @@ impl Deciding<'_> {
             None => self.judge(revoke.event, No::of(Verdict::Withdrawn, reason)),
         }
         self.withdraw_news("what it is about was taken back");
+        // One that was not begun is of those who were told then, and this one of them too.
+        let under_way = self.topic.under_way.map(|under_way| under_way.revision);
+        let begun = |news: &Telling| news.place > Mark::default() || Some(news.revision) == under_way;
+        for news in self.take_news(|news| !begun(news) && news.stage == Stage::Revoked) {
+            self.judge(news.id, No::of(Verdict::Told, "what was taken back next took its place"));
+        }
         // Customers do not learn who took it back.
-        let data = json!({ "type": revoke.kind, "reason": revoke.reason });
+        let data = json!({
+            "type": revoke.kind, "key": self.topic.key, "event": revoke.event.to_string(), "reason": revoke.reason,
+        });
         let event = Event { revoke: None, data: cleaned(data), ..(*heard.event).clone() };
         let telling = self.telling(heard, event);
         self.judge(heard.id, No::of(Verdict::Forwarded, "its topic takes it back from those who have not seen it"));
@@ -164,7 +206,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn take_news(&mut self, goes: impl Fn(&Telling) -> bool) -> VecDeque<Telling> {
+    pub(super) fn take_news(&mut self, goes: impl Fn(&Telling) -> bool) -> VecDeque<Telling> {
         let (gone, kept) = std::mem::take(&mut self.topic.news).into_iter().partition(goes);
         self.topic.news = kept;
         gone

@@ -88,7 +88,8 @@ impl Deciding<'_> {
     /// How long it is kept after what it heard last.
     fn kept(&self) -> Millis {
         match self.known {
-            Some(known) if self.lingers() => KEPT.max(known.within).min(SILENT),
+            // An opening may wait for quiet hours to end before it waits to be seen.
+            Some(known) if self.lingers() => Millis(KEPT.0.saturating_add(known.within.0)).min(SILENT),
             _ if self.topic.begun.is_some() => SILENT,
             _ => KEPT,
         }
@@ -130,13 +131,17 @@ impl Deciding<'_> {
             news.place = Mark { page: news.place.page.saturating_add(1), within: 0 };
         }
         let (verdict, reason) = match self.known {
+            _ if news.place >= told && news.stage == Stage::Revoked => {
+                (Verdict::Told, "all who were told had it taken back, where they had not seen it")
+            }
             _ if news.place >= told => (Verdict::Told, "all who knew of it were told"),
             _ if news.stage == Stage::Updated && next == Some(Stage::Ended) => (Verdict::Told, "the end came first"),
             _ if news.stage == Stage::Updated && next == Some(Stage::Revoked) => {
                 (Verdict::Told, "what it is about was taken back")
             }
-            None => (Verdict::Withdrawn, "the playbook no longer has this topic"),
-            Some(_) => (Verdict::Forwarded, ""),
+            // What is unseen is withdrawn whatever the playbook says by now.
+            None if news.stage != Stage::Revoked => (Verdict::Withdrawn, "the playbook no longer has this topic"),
+            _ => (Verdict::Forwarded, ""),
         };
         if verdict != Verdict::Forwarded {
             let no = No::with(verdict, reason, json!({ "sent": news.sent }));
@@ -165,12 +170,12 @@ impl Deciding<'_> {
     }
 
     fn tell(&mut self, what: Sent, revision: Pos, from: Mark, most: u32) {
-        let Some(known) = self.known else { return };
-        let pace = known.many.pace.filter(|_| !self.takes_back(revision));
+        let many = self.known.map(|known| known.many);
+        let pace = many.and_then(|many| many.pace).filter(|_| !self.takes_back(revision));
         let pace = pace.map_or(u32::MAX, |pace| pace.at_once());
         let most = most.min(pace).min(u32::try_from(PAGE).unwrap_or(u32::MAX));
         // News are no openings: nobody new comes to the queue.
-        let queue = known.many.queue.filter(|_| what == Sent::Begin);
+        let queue = many.and_then(|many| many.queue).filter(|_| what == Sent::Begin);
         let (topic, turn, at) = (self.actor.clone(), self.begin(what, revision, from), self.now);
         self.out.effects.push(Effect::Tell { topic, turn, revision, from, most, queue, at });
     }

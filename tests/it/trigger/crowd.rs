@@ -94,6 +94,17 @@ impl Crowd {
         self.event_before_ticks(at, kind, data)
     }
 
+    /// One that nobody needs to hear of after so long.
+    pub fn event_that_expires(&mut self, at: u64, after: u64, kind: &str, data: Value) -> EventId {
+        self.pass(at.saturating_sub(1));
+        self.now = self.now.max(at);
+        let mut event = Event::new("network", &format!("{kind}-{}", self.next), kind, None, data);
+        event.expires = Some(Ms(START + at + after));
+        let id = self.decide(To::Partition, Body::Event(Box::new(event)));
+        self.arrive();
+        id
+    }
+
     /// The same, of a slow owner: what was due before is not done yet.
     pub fn event_before_ticks(&mut self, at: u64, kind: &str, data: Value) -> EventId {
         self.now = self.now.max(at);
@@ -110,7 +121,7 @@ impl Crowd {
         self.now = self.now.max(at);
         let by = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
         let catalog = self.catalogs.current().unwrap();
-        let topics = topics_of(catalog, &self.sent_events[&event]).unwrap();
+        let topics = topics_of(catalog, &self.sent_events[&event], None).unwrap();
         let kind = self.sent_events[&event].kind.clone();
         let revoke = Revoke { event, kind, topics, by, reason: reason.to_owned() };
         let taken_back = taking_back(revoke, self.time());
@@ -186,7 +197,14 @@ impl Crowd {
         assert_eq!(decision, decide(state, &input, &self.catalogs), "the same inputs give the same decision");
         assert!(decision.state.encode().len() <= MAX_STATE);
         for judged in &decision.verdicts {
-            self.verdicts.insert((judged.event, judged.playbook.clone()), judged.clone());
+            let mut judged = judged.clone();
+            let topic = judged.values.remove("topic").and_then(|topic| topic.as_str().map(str::to_owned));
+            if let (To::Actor(actor), Some(topic)) = (&to, topic)
+                && actor.is_topic()
+            {
+                assert_eq!(topic, actor.as_str(), "a topic says which it is");
+            }
+            self.verdicts.insert((judged.event, judged.playbook.clone()), judged);
         }
         if let To::Actor(actor) = to {
             for logged in &decision.entries {
