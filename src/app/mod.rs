@@ -286,6 +286,7 @@ fn routes(
         settings: setup.dashboard,
         nearest: playbooks::nearest(catalogs.subscribe()),
         under_way: playbooks::under_way(catalogs.subscribe()),
+        revocable: playbooks::revocable(catalogs.subscribe()),
         lag: {
             let (behind, clock) = (Arc::clone(behind), Arc::clone(clock));
             Arc::new(move || Some(behind.lag(clock.now())).filter(|lag| *lag >= WORTH_SAYING))

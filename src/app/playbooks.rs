@@ -8,11 +8,14 @@ use tokio::sync::watch;
 
 use super::workspace::{Workspace, compile};
 use crate::engine::pause::set_paused;
-use crate::http::dashboard::{Checked, Nearest, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks, UnderWay};
+use crate::http::dashboard::{
+    Checked, Nearest, PlaybookFiles, PlaybookRow, PlaybookState, Playbooks, Revocable, UnderWay,
+};
 use crate::http::outcomes;
 use crate::model::catalog::{Catalogs, Files};
 use crate::store::Store;
 use crate::trigger::pending::pending;
+use crate::trigger::topic::revoking::topics_of;
 
 /// Names the closest type of event that something listens to.
 pub fn nearest(catalogs: watch::Receiver<Catalogs>) -> Nearest {
@@ -25,6 +28,11 @@ pub fn under_way(catalogs: watch::Receiver<Catalogs>) -> UnderWay {
         let catalogs = catalogs.borrow();
         catalogs.current().map(|catalog| pending(catalog, state, now)).unwrap_or_default()
     })
+}
+
+/// The topics that tell many of an event, by the playbooks in force.
+pub fn revocable(catalogs: watch::Receiver<Catalogs>) -> Revocable {
+    Arc::new(move |event| catalogs.borrow().current().map_or(Ok(Vec::new()), |catalog| topics_of(catalog, event)))
 }
 
 /// The playbooks in force, and pausing them.

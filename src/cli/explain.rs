@@ -93,7 +93,8 @@ async fn find(explain: &Explain, client: &Client) -> anyhow::Result<Vec<Value>> 
     Ok(found)
 }
 
-fn encode(text: &str) -> String {
+/// Text as part of a path.
+pub fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
@@ -121,6 +122,16 @@ fn story(event: &Value) -> String {
         event.get("customer").and_then(Value::as_str).unwrap_or("nobody"),
         word(event, "status"),
     )];
+    if let Some(back) = event.get("takes_back") {
+        let reason = Some(word(back, "reason")).filter(|reason| !reason.is_empty());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        lines.push(format!(
+            "  it takes back {} ({}), as {} asked{reason}",
+            word(back, "event"),
+            word(back, "type"),
+            word(back, "by")
+        ));
+    }
     for decision in event.get("decisions").and_then(Value::as_array).into_iter().flatten() {
         let mut line = format!("  {}: {}", word(decision, "playbook"), word(decision, "verdict"));
         if let Some(reason) = decision.get("reason").and_then(Value::as_str) {

@@ -11,6 +11,7 @@ pub mod operator;
 pub mod playbook;
 pub mod record;
 pub mod replay;
+pub mod revoke;
 pub mod send;
 pub mod serve;
 pub mod simulate;
@@ -93,6 +94,13 @@ enum Command {
         #[command(flatten)]
         explain: explain::Explain,
     },
+    /// Take back an event that concerns many: nobody else is told, and what nobody has seen is withdrawn
+    Revoke {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        revoke: revoke::Revoke,
+    },
     /// List playbooks, pause and resume them
     Playbook {
         #[command(flatten)]
@@ -155,6 +163,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
         Command::Source { act } => source::run(&act),
         Command::Send { remote, send } => block_on(send::run(&send, &remote.client()?)),
         Command::Explain { remote, explain } => block_on(explain::run(&explain, &remote.client()?)),
+        Command::Revoke { remote, revoke } => block_on(revoke::run(&revoke, &remote.client()?)),
         Command::Playbook { remote, act } => block_on(playbook::run(&act, &remote.client()?)),
         Command::DeadLetters { remote, act } => block_on(dead_letters::run(&act, &remote.client()?)),
         Command::Simulate { remote, simulate } => {

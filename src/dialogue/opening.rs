@@ -269,7 +269,7 @@ fn of_stage(playbook: &Playbook, stage: Stage) -> Option<&Further> {
         _ => None,
     })?;
     match stage {
-        Stage::Begun => None,
+        Stage::Begun | Stage::Revoked => None,
         Stage::Updated => many.updates.as_ref(),
         Stage::Ended => many.ends.as_ref(),
     }

@@ -12,8 +12,9 @@ use crate::model::decision::{Answer, Change, Decision, Reply};
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{EventId, Pos};
 use crate::model::input::{Body, Input, To};
+use crate::model::topic::Revoke;
 use crate::trigger::sense::{Sensed, sense};
-use crate::trigger::topic;
+use crate::trigger::topic::{self, forward, revoking};
 
 /// The most traits and links of a customer.
 const MAX_TRAITS: usize = 200;
@@ -144,6 +145,9 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
         }
         _ => return decision,
     };
+    if let Some(revoke) = &event.revoke {
+        return taken_back(decision, event, revoke, input);
+    }
     let Some(catalog) = catalogs.current() else { return decision };
     let findings = sense(catalog, None, &mut decision.state, event, input.id(), input.time());
     for (playbook, sensed) in findings.sensed {
@@ -152,6 +156,22 @@ fn nobody(state: State, input: &Input, catalogs: &Catalogs) -> Decision {
         }
     }
     decision.effects.extend(findings.forwards.into_iter().map(|item| matching::forwarded(item, input.time())));
+    decision
+}
+
+/// An event that takes another back: the topics that tell that one get it.
+fn taken_back(mut decision: Decision, event: &Event, revoke: &Revoke, input: &Input) -> Decision {
+    for (playbook, key) in &revoke.topics {
+        let no = match revoking::forward(event, input.id(), input.time(), playbook, key) {
+            Ok((topic, heard)) => {
+                let no = forward::forwarded_to(&topic);
+                decision.effects.push(matching::forwarded((topic, heard), input.time()));
+                no
+            }
+            Err(no) => no,
+        };
+        decision.verdicts.push(matching::judged(input.id(), playbook, no, None));
+    }
     decision
 }
 

@@ -89,12 +89,23 @@ impl Inbox {
         self.store.append(inputs).await.map(drop)
     }
 
+    /// Appends an event about nobody to the inbox of a partition, once by its sender's id: it is decided after what stands
+    /// there.
+    ///
+    /// # Errors
+    /// The store's; nothing was appended then.
+    pub async fn event_behind(&self, partition: Partition, event: Event) -> Result<EventId, StoreError> {
+        let dedupe = Some(dedupe_key(&self.store.dedupe_secret(), &event));
+        let input = new_input(partition, To::Partition, Body::Event(Box::new(event)), dedupe, true);
+        self.push(input).await
+    }
+
     /// Appends one input about a customer, held up by the inbox's bounds.
     ///
     /// # Errors
     /// The store's; nothing was appended then.
     pub async fn append(&self, actor: &ActorId, body: Body) -> Result<EventId, StoreError> {
-        self.push(actor, body, true).await
+        self.push(self.about(actor, body, true)).await
     }
 
     /// Appends an input that bounds never hold up: a result, a tick, a withdrawal.
@@ -102,12 +113,15 @@ impl Inbox {
     /// # Errors
     /// The store's; nothing was appended then.
     pub async fn append_always(&self, actor: &ActorId, body: Body) -> Result<EventId, StoreError> {
-        self.push(actor, body, false).await
+        self.push(self.about(actor, body, false)).await
     }
 
-    async fn push(&self, actor: &ActorId, body: Body, bounded: bool) -> Result<EventId, StoreError> {
-        let partition = actor.partition(self.store.partitions());
-        let input = new_input(partition, To::Actor(actor.clone()), body, None, bounded);
+    fn about(&self, actor: &ActorId, body: Body, bounded: bool) -> NewInput {
+        new_input(actor.partition(self.store.partitions()), To::Actor(actor.clone()), body, None, bounded)
+    }
+
+    async fn push(&self, input: NewInput) -> Result<EventId, StoreError> {
+        let partition = input.partition;
         let begun = Instant::now();
         let appended = self.store.append(vec![input]).await;
         crate::telemetry::append_took(begun.elapsed());

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod owner;
 pub mod pause;
 pub mod projector;
+pub mod revoke;
 pub mod shelf;
 pub mod suggest;
 pub mod words;

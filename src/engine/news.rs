@@ -55,6 +55,10 @@ pub fn came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, id: Ev
                 Some(conversation) => {
                     let there = draft.conversation(conversation).map(|c| c.phase.clone());
                     match there {
+                        Some(Phase::Preparing(_) | Phase::Waiting) if stage == Stage::Revoked => {
+                            closing::withdraw(draft, conversation, "it was taken back");
+                            tell(draft, id, news, no(Verdict::Withdrawn, "taken back before this customer saw it"));
+                        }
                         Some(Phase::Preparing(_)) if stage == Stage::Ended => {
                             closing::withdraw(draft, conversation, "its topic ended");
                             tell(draft, id, news, no(Verdict::Withdrawn, "it ended before this customer was told"));
@@ -62,6 +66,9 @@ pub fn came(draft: &mut Draft<'_>, catalog: &Arc<Catalog>, event: &Event, id: Ev
                         Some(phase) if !phase.is_closed() => go_on(draft, conversation, event, id, stage),
                         _ if stage == Stage::Begun => {
                             tell(draft, id, news, no(Verdict::Dropped, "this customer was told of it before"));
+                        }
+                        _ if stage == Stage::Revoked => {
+                            tell(draft, id, news, no(Verdict::NotMatched, "the conversation about it is over"));
                         }
                         _ => drop(speak(draft, catalog, matched)),
                     }
@@ -82,7 +89,8 @@ fn go_on(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id:
     }
 }
 
-/// The opening waits for its time, for quiet hours or a burst to end: it will know of what is new, and an end takes it back.
+/// The opening waits for its time, for quiet hours or a burst to end: it will know of what is new; it is taken back by an end
+/// and by who revokes it.
 fn waits(draft: &mut Draft<'_>, event: &Event, id: EventId, news: &News) {
     let of_topic = |event: &Event| event.news.as_ref().is_some_and(|other| other.topic == news.topic);
     let place = draft.state.wakes.iter().position(|wake| wake.events.iter().any(|kept| of_topic(&kept.event)));
@@ -90,13 +98,30 @@ fn waits(draft: &mut Draft<'_>, event: &Event, id: EventId, news: &News) {
     let Some(place) = place else {
         return tell(draft, id, news, No::of(Verdict::NotMatched, "this customer was not told of its beginning"));
     };
-    if news.stage == Stage::Ended {
-        let gone = draft.state.wakes.remove(place);
-        draft.state.told.remove(&news.topic.hash());
-        for waited in gone.ids() {
-            tell(draft, waited, news, No::of(Verdict::Withdrawn, "its topic ended"));
+    let taken_back = match news.stage {
+        Stage::Begun | Stage::Updated => None,
+        Stage::Ended => {
+            Some(("its topic ended", No::of(Verdict::NotMatched, "it ended before this customer was told")))
         }
-        return tell(draft, id, news, No::of(Verdict::NotMatched, "it ended before this customer was told"));
+        Stage::Revoked => {
+            Some(("it was taken back", No::of(Verdict::Withdrawn, "taken back before this customer saw it")))
+        }
+    };
+    if let Some((reason, no)) = taken_back {
+        draft.state.told.remove(&news.topic.hash());
+        let Some(wake) = draft.state.wakes.get_mut(place) else { return };
+        let (gone, others) = std::mem::take(&mut wake.events).into_iter().partition(|kept| of_topic(&kept.event));
+        wake.events = others;
+        let gone: Vec<Kept> = gone;
+        let mut gone: Vec<EventId> = gone.into_iter().map(|kept| kept.id).collect();
+        // What other topics have to tell waits on.
+        if wake.events.is_empty() {
+            gone.extend(draft.state.wakes.remove(place).rest);
+        }
+        for waited in gone {
+            tell(draft, waited, news, No::of(Verdict::Withdrawn, reason));
+        }
+        return tell(draft, id, news, no);
     }
     let room = burst::has_room(&draft.state, event);
     let Some(wake) = draft.state.wakes.get_mut(place) else { return };
@@ -121,17 +146,17 @@ fn hear(draft: &mut Draft<'_>, news: &News) {
 
 /// Notes what became of telling: a customer who was told hears what comes later, one who was refused does not.
 pub fn remember(draft: &mut Draft<'_>, matched: &Matched, told: bool, conversation: Option<ConversationId>) {
-    let Some(news) = matched.event().and_then(|event| event.news.clone()) else { return };
-    let hash = news.topic.hash();
-    if !told {
-        // Who knows of the beginning is only spoken to no more.
-        if news.stage == Stage::Begun && draft.state.told.remove(&hash).is_some() {
+    // What waited for the same time may be of several topics.
+    for news in matched.events.iter().filter_map(|kept| kept.event.news.as_deref()) {
+        let hash = news.topic.hash();
+        if told {
+            draft.changed();
+            draft.state.told.insert(hash, Known { begun: news.begun, revision: news.revision, conversation });
+        } else if news.stage == Stage::Begun && draft.state.told.remove(&hash).is_some() {
+            // Who knows of the beginning is only spoken to no more.
             draft.changed();
         }
-        return;
     }
-    draft.changed();
-    draft.state.told.insert(hash, Known { begun: news.begun, revision: news.revision, conversation });
     while draft.state.told.len() > MAX_KNOWN {
         let oldest = draft.state.told.iter().min_by_key(|(_, known)| known.revision).map(|(hash, _)| *hash);
         let Some(oldest) = oldest else { break };

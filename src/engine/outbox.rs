@@ -286,6 +286,7 @@ fn news_key(secret: &[u8; 16], news: &News, customer: &ActorId) -> DedupeKey {
         Stage::Begun => "begun",
         Stage::Updated => "updated",
         Stage::Ended => "ended",
+        Stage::Revoked => "revoked",
     };
     for part in ["news", news.topic.as_str(), &news.revision.to_string(), stage, customer.as_str()] {
         hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());

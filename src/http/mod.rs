@@ -26,6 +26,7 @@ pub mod playbooks;
 pub mod problem;
 pub mod query;
 pub mod reading;
+pub mod revoke;
 pub mod segment;
 pub mod widget;
 pub mod wire;
@@ -81,6 +82,7 @@ pub fn router(parts: Parts) -> Router {
     let api = Router::new()
         .route("/v1/events", get(outcomes::list).post(events::post).options(events::handshake))
         .route("/v1/events/{event}", get(outcomes::get))
+        .route("/v1/events/{event}/revoke", post(revoke::post))
         .route("/hooks/{source}", post(hooks::post))
         .route("/v1/conversations", get(conversations::list).post(conversations::open))
         .route("/v1/conversations/{id}", get(conversations::get))

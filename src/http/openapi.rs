@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    acts, conversations, customers, dead_letters, events, files, hooks, operation, outcomes, playbooks, segment,
+    acts, conversations, customers, dead_letters, events, files, hooks, operation, outcomes, playbooks, revoke, segment,
 };
 
 #[derive(OpenApi)]
@@ -19,7 +19,7 @@ use super::{
         description = "Business events in, conversations out. Errors are problem details (RFC 9457) with a pointer to the field."
     ),
     paths(
-        events::post, events::handshake, outcomes::list, outcomes::get, hooks::post,
+        events::post, events::handshake, outcomes::list, outcomes::get, revoke::post, hooks::post,
         segment::track, segment::identify, segment::page, segment::screen, segment::group, segment::alias,
         segment::batch, segment::t, segment::i, segment::p, segment::g, segment::b, segment::settings,
         conversations::list, conversations::open, conversations::get,

@@ -16,6 +16,7 @@ use crate::model::catalog::Catalogs;
 use crate::model::decision::{GoalReached, Judged};
 use crate::model::event::{Event, Trust};
 use crate::model::ids::{EventId, Partition};
+use crate::model::topic::Revoke;
 use crate::record::{EventView, VerdictCount};
 
 /// An event and what became of it.
@@ -49,6 +50,9 @@ pub struct EventForm {
     /// What the customers whom a topic told of it made of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     told: Vec<ToldForm>,
+    /// What it takes back, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    takes_back: Option<TakesBackForm>,
     /// The event that was sent, where a topic gave this one to its customer.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
@@ -77,6 +81,28 @@ pub struct DecisionForm {
     /// The conversation that it opened or joined.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversation: Option<String>,
+}
+
+/// What an event takes back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TakesBackForm {
+    /// Beckon's id of the event.
+    event: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    kind: String,
+    /// Who takes it back.
+    by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reason: String,
+}
+
+impl From<Revoke> for TakesBackForm {
+    fn from(revoke: Revoke) -> TakesBackForm {
+        let Revoke { event, kind, by, reason, .. } = revoke;
+        TakesBackForm { event: event.to_string(), kind, by: by.name, reason }
+    }
 }
 
 /// How many of the customers whom a topic told made this of it.
@@ -147,6 +173,7 @@ fn form(id: EventId, status: &'static str, event: Event) -> EventForm {
         decisions: Vec::new(),
         goals: Vec::new(),
         told: Vec::new(),
+        takes_back: event.revoke.map(|revoke| TakesBackForm::from(*revoke)),
         origin: event.news.map(|news| news.origin.to_string()),
         nearest: None,
     }

@@ -58,6 +58,21 @@ pub async fn pending_event(parts: &Parts, id: EventId) -> Result<Option<Event>, 
     }
 }
 
+/// An event by its id, decided or not; none where there is none, or its customer was erased.
+///
+/// # Errors
+/// The store's and the record's.
+pub async fn event(parts: &Parts, id: EventId) -> Result<Option<Event>, ApiError> {
+    if let Some(view) = parts.record.event(id).await? {
+        return Ok(Some(view.event));
+    }
+    if let Some(event) = pending_event(parts, id).await? {
+        return Ok(Some(event));
+    }
+    // Archived between the two looks.
+    Ok(parts.record.event(id).await?.map(|view| view.event))
+}
+
 /// Whether the archive has got as far as this input. The inbox keeps it a moment longer; where the record knows nothing of
 /// it then, its customer was erased.
 async fn is_archived(parts: &Parts, id: EventId) -> Result<bool, ApiError> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::ids::ActorId;
 use super::time::Ms;
-use super::topic::News;
+use super::topic::{News, Revoke};
 
 /// Who vouches for an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -58,6 +58,9 @@ pub struct Event {
     /// Set where a topic tells it: what it is to this customer. No door lets anybody say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub news: Option<Box<News>>,
+    /// Set on `beckon.revoke`: what is taken back, and by whom. No door lets anybody say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke: Option<Box<Revoke>>,
 }
 
 impl Event {
@@ -77,9 +80,13 @@ impl Event {
             link: None,
             only: None,
             news: None,
+            revoke: None,
         }
     }
 }
 
 /// The type of the event that `POST /v1/conversations` appends.
 pub const OPEN: &str = "beckon.open";
+
+/// The type of the event that `POST /v1/events/{event}/revoke` appends.
+pub const REVOKE: &str = "beckon.revoke";

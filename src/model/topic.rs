@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::ids::{ActorId, EventId, Partition, Pos};
+use super::input::Operator;
 use super::time::{Millis, Ms};
 
 /// How many customers one page names at most; also the most told at once.
@@ -23,8 +24,12 @@ pub const MAX_NEWS: usize = 16;
 /// The largest event of a topic in bytes, without its list: it stays in the state until all are told.
 pub const MAX_EVENT: usize = 16 * 1_024;
 
-/// How long a topic that is over is known, for what may come again.
+/// How long a topic that is over is known, for what may come again; where no update or end is to come, also how long it
+/// can be taken back at least.
 pub const KEPT: Millis = Millis::hours(24);
+
+/// The most characters of a name, and of the reason for which something is taken back.
+pub const MAX_TEXT: usize = 500;
 
 /// How long a topic that hears nothing keeps whom it told.
 pub const SILENT: Millis = Millis::hours(30 * 24);
@@ -39,6 +44,8 @@ pub enum Stage {
     Updated,
     /// It is over: the last that they hear of it.
     Ended,
+    /// It is taken back: who has not seen it need not.
+    Revoked,
 }
 
 /// An event on its way to a topic: an item of the outbox of the partition that decided it.
@@ -56,6 +63,23 @@ pub struct Heard {
     pub stage: Stage,
     /// The event.
     pub event: Box<Event>,
+}
+
+/// What is taken back: an event that topics tell many customers of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoke {
+    /// The event.
+    pub event: EventId,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The topics that tell it: playbook and key.
+    pub topics: Vec<(String, String)>,
+    /// Who takes it back.
+    pub by: Operator,
+    /// Why, in the words of who does; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// What a topic tells a customer: stands in the event that the customer's inbox gets.
@@ -87,6 +111,12 @@ pub struct Topic {
     /// The revision that began what is under way; none: nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Pos>,
+    /// The last event that began it: what is under way is taken back by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<EventId>,
+    /// What is under way was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
     /// Whom to select, and how far that is; none: all were told, or it was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,

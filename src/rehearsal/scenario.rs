@@ -52,7 +52,8 @@ impl Theatre {
         let traits = scenario.traits.iter().map(|(name, value)| (name.clone(), known(value))).collect();
         stage.know(scenario.customer.clone(), State { traits, ..State::default() });
         stage.answers.apis.clone_from(&scenario.apis);
-        let mut player = Player { theatre: self, scenario, stage, since: BTreeMap::new(), acts: 0 };
+        let mut player =
+            Player { theatre: self, scenario, stage, since: BTreeMap::new(), given: BTreeMap::new(), acts: 0 };
         let wrong = player.all();
         let wrong =
             wrong.into_iter().map(|(spot, problem)| Mistake::at(&suite.file, &suite.text, spot, problem)).collect();
@@ -67,6 +68,8 @@ struct Player<'a> {
     stage: Stage,
     /// By customer: what happened from here on was not yet asked for.
     since: BTreeMap<ActorId, usize>,
+    /// Events that came, by the sender's id.
+    given: BTreeMap<String, Event>,
     /// Counts acts, for ids.
     acts: usize,
 }
@@ -150,8 +153,15 @@ impl Player<'_> {
                 let event = self.event(given, &customer);
                 let words = format!("event {} {}", event.kind, event.data);
                 self.stage.note(event.customer.clone(), Happened::Step(words));
+                self.given.insert(event.id.clone(), event.clone());
                 self.stage.event(event);
                 return Ok(());
+            }
+            Act::Revoke(id) => {
+                self.told(&customer, format!("take {id} back"));
+                let given = self.given.get(id).ok_or_else(|| format!("no event `{id}` came before"))?;
+                let by = Operator { id: "operator:Operator".to_owned(), name: "Operator".to_owned() };
+                return self.stage.revoke(given, by);
             }
             Act::Open(playbook, facts) => {
                 let mut event = Event::new("test", &client_id, OPEN, Some(customer.clone()), facts.clone());

@@ -18,13 +18,14 @@ use crate::model::customer::State;
 use crate::model::decision::{Decision, Effect, Reply, Summary};
 use crate::model::entry::{Entry, HolderKind, Kind};
 use crate::model::event::Event;
-use crate::model::ids::{ActorId, ConversationId, Partition, Pos, partition_of};
-use crate::model::input::{Body, CallOutcome, InForce, Input, To};
+use crate::model::ids::{ActorId, ConversationId, EventId, Partition, Pos, partition_of};
+use crate::model::input::{Body, CallOutcome, InForce, Input, Operator, To};
 use crate::model::live::attempt_number;
 use crate::model::pattern::Whom;
 use crate::model::scope::{Held, Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
-use crate::model::topic::{Found, Mark, Told};
+use crate::model::topic::{Found, Mark, Revoke, Told};
+use crate::trigger::topic::revoking::{taking_back, topics_of};
 use crate::trigger::topic::{looking, news_of, topic_of};
 
 /// As many as a store has by default.
@@ -62,7 +63,7 @@ pub struct Stage {
     many: Many,
     logs: BTreeMap<ConversationId, Vec<Entry>>,
     pending: BTreeMap<(Ms, usize), Pending>,
-    events: BTreeMap<(String, String, Option<ActorId>), Ms>,
+    events: BTreeMap<(String, String, Option<ActorId>), (Ms, EventId)>,
     inputs: usize,
     sent: usize,
 }
@@ -142,17 +143,33 @@ impl Stage {
     /// An event comes; one that came before changes nothing.
     pub fn event(&mut self, event: Event) {
         let key = (event.source.clone(), event.id.clone(), event.customer.clone());
-        if self.events.get(&key).is_some_and(|at| self.now.since(*at) < DEDUPE) {
+        if self.events.get(&key).is_some_and(|(at, _)| self.now.since(*at) < DEDUPE) {
             self.note(event.customer, Happened::Note("it came before: a duplicate".to_owned()));
             return;
         }
-        self.events.insert(key, self.now);
         let (partition, to) = match &event.customer {
             Some(actor) => (actor.partition(PARTITIONS), To::Actor(actor.clone())),
             None => (partition_of(&event.source, PARTITIONS), To::Partition),
         };
-        self.decide(partition, to, Body::Event(Box::new(event)));
+        let pos = self.decide(partition, to, Body::Event(Box::new(event)));
+        self.events.insert(key, (self.now, EventId { partition, pos }));
         self.settle();
+    }
+
+    /// Takes an event back that topics tell many of: `given` is that event, once more.
+    ///
+    /// # Errors
+    /// It did not come before, or cannot be taken back.
+    pub fn revoke(&mut self, given: &Event, by: Operator) -> Result<(), String> {
+        let key = (given.source.clone(), given.id.clone(), given.customer.clone());
+        let (_, event) = *self.events.get(&key).ok_or("this event did not come before")?;
+        let catalog = self.catalogs.current().ok_or("nothing is in force")?;
+        let topics = topics_of(catalog, given).map_err(|firm| firm.to_string())?;
+        let revoke = Revoke { event, kind: given.kind.clone(), topics, by, reason: String::new() };
+        let taken_back = taking_back(revoke, self.now);
+        self.decide(event.partition, To::Partition, Body::Event(Box::new(taken_back)));
+        self.settle();
+        Ok(())
     }
 
     /// The customer, an operator or the engine itself does something.
@@ -195,21 +212,24 @@ impl Stage {
         }
     }
 
-    fn decide(&mut self, partition: Partition, to: To, body: Body) {
+    /// Decides an input; answers its place.
+    fn decide(&mut self, partition: Partition, to: To, body: Body) -> Pos {
         self.inputs += 1;
-        if self.is_endless() {
-            return;
-        }
         let last = self.last.entry(partition).or_insert(Pos::START);
         let n = if last.ms == self.now.0 { last.n + 1 } else { 0 };
         *last = Pos { ms: self.now.0, n };
-        let input = Input { partition, pos: *last, to, body };
+        let pos = *last;
+        if self.is_endless() {
+            return pos;
+        }
+        let input = Input { partition, pos, to, body };
         let decision = self.actors.decide(&input, &self.catalogs);
         let actor = match input.to {
             To::Actor(actor) => Some(actor),
             To::Partition => None,
         };
         self.gather(actor, decision);
+        pos
     }
 
     fn gather(&mut self, actor: Option<ActorId>, decision: Decision) {

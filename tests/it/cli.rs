@@ -214,6 +214,9 @@ async fn an_event_is_sent_and_its_verdicts_are_explained() {
     for part in ["quick: not_matched", "did not hold: event.data.level >= 2", "event.data.level = 1", "user:42"] {
         assert!(text(&told).contains(part), "{part}: {}", text(&told));
     }
+    let single = remote(&site, &process, &["revoke", event]);
+    assert_eq!(code(&single), Some(1));
+    assert!(text(&single).contains("No playbook in force tells many customers of it."), "{}", text(&single));
     let second = send(2, "e-2");
     site.rest_comes(&process).await;
     let told = remote(&site, &process, &["explain", "e-2", "--source", "beckon-send", "--json"]);

@@ -28,6 +28,7 @@ use beckon::record::{NewAccount, Record, Role};
 use beckon::secret::Secret;
 use beckon::store::{Batch, Bounds, Channel, Committed, NewEntry, NewInput, Store};
 use beckon::trigger::pending::pending;
+use beckon::trigger::topic::revoking::Firm;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
@@ -158,6 +159,10 @@ impl Office {
             under_way: Arc::new(|state, now| {
                 let files = Files::from([("playbooks/cart.yaml".to_owned(), CART.as_bytes().to_vec())]);
                 pending(&beckon::catalog::compile(&files, None).unwrap(), state, now)
+            }),
+            revocable: Arc::new(|event| {
+                let known = event.kind == "incident.opened";
+                known.then(|| vec![("outage".to_owned(), "7".to_owned())]).ok_or(Firm::Single("It tells one customer."))
             }),
             lag: Arc::new(|| Some(Millis::seconds(95))),
             playbooks: Arc::new(Two(std::sync::Mutex::default())),

@@ -487,3 +487,53 @@ async fn operators_see_what_a_customer_sent_and_nothing_of_it_runs() {
     assert_eq!(stranger.status, 303);
     assert!(stranger.header("location").starts_with("/operator/sign-in"));
 }
+
+#[tokio::test]
+async fn an_event_for_many_is_taken_back_from_its_page_by_an_admin_and_it_is_written_down() {
+    let office = Office::open(Front::Nothing).await;
+    let (rui, ada) = (office.signed_in("rui@shop.example").await, office.signed_in("ada@shop.example").await);
+    let mut ids = Vec::new();
+    for (kind, verdict) in [
+        ("incident.opened", Verdict::Told),
+        ("incident.opened", Verdict::Withdrawn),
+        ("checkout.payment_failed", Verdict::Waiting),
+    ] {
+        let event = Event::new("network", &format!("evt-{}", ids.len()), kind, Some(office.actor.clone()), json!({}));
+        office
+            .happens(Body::Event(Box::new(event)), |pos| {
+                let id = EventId { partition: office.partition, pos };
+                ids.push(id);
+                JournalLine { verdicts: vec![judged(id, "outage", verdict, None, None)], ..office.line(pos) }
+            })
+            .await;
+    }
+    office.project().await;
+    let [told, gone, single] = ids[..] else { panic!("three events") };
+    let page = |id: EventId| format!("/operator/events/{id}");
+    let offers = |body: &str| body.contains("Take it back for good");
+    assert!(offers(&ada.get(&page(told)).await.body) && !offers(&rui.get(&page(told)).await.body), "admins only");
+    assert!(!offers(&ada.get(&page(gone)).await.body) && !offers(&ada.get(&page(single)).await.body));
+
+    let act = |id: EventId| format!("{}/revoke", page(id));
+    assert_eq!(rui.act(&act(told), &[("reason", "")]).await.status, 403);
+    assert_eq!(ada.post(&act(told), &[("reason", "")], &[]).await.status, 403, "a form of ours carries the token");
+    let long = "x".repeat(501);
+    for reason in [long.as_str(), "two\nlines"] {
+        let answer = ada.act(&act(told), &[("reason", reason)]).await;
+        assert!(answer.status == 422 && answer.body.contains("one line of 500 characters"), "{}", answer.body);
+    }
+    let answer = ada.act(&act(single), &[]).await;
+    assert!(answer.status == 409 && answer.body.contains("It tells one customer."), "{}", answer.body);
+
+    let answer = ada.act(&act(told), &[("reason", "<b>a drill</b>")]).await;
+    assert_eq!(answer.status, 303);
+    let taken_back = answer.header("location").to_owned();
+    let again = ada.act(&act(told), &[("reason", "once more")]).await;
+    assert_eq!(again.header("location"), taken_back, "an event is taken back once");
+    let shown = ada.get(&taken_back).await.body;
+    for part in [&*page(told), "as Ada asked", "&lt;b&gt;a drill&lt;/b&gt;</span>", "It stands in the inbox"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let audited = office.audited().await;
+    assert!(audited.iter().any(|act| act == "event.revoke"), "{audited:?}");
+}

@@ -269,6 +269,9 @@ async fn keys_open_only_what_they_may() {
         ("POST", "/v1/playbooks/all/pause", "k-reader", 403),
         ("POST", "/v1/playbooks/all/pause", "k-root", 200),
         ("POST", "/v1/playbooks/none/pause", "k-root", 404),
+        ("POST", "/v1/events/1-1-1/revoke", "k-reader", 403),
+        ("POST", "/v1/events/1-1-1/revoke", "k-root", 404),
+        ("POST", "/v1/events/none/revoke", "k-root", 404),
         ("DELETE", "/v1/customers/user:u", "k-backend", 403),
         ("GET", "/v1/customers/user:u", "k-page", 403),
     ] {

@@ -226,3 +226,43 @@ test("what is put off leaves the list by keys, comes back when the customer writ
   await rui.close();
   quiet();
 });
+
+test("what is told to many is taken back by keys, from who has not seen it; who talks goes on", { timeout: 120_000 }, async () => {
+  const [noor, ines] = [await office.customer("noor", {}), await office.customer("ines", {})];
+  const event = await office.event("incident.opened", undefined, { id: "I-1", customers: ["noor", "ines", "tom"] });
+  await noor.sees();
+  await ines.opened();
+  const path = `events/${event}`;
+  const rui = await office.operator(browser, RUI, complaints, { path });
+  await shows(rui, "#became", "waiting 2");
+  assert.equal(await rui.$(".title summary"), null, "an operator may not");
+  const ada = await office.operator(browser, ADA, complaints, { path });
+  await ada.focus(".title summary");
+  await ada.keyboard.press("Enter");
+  await ada.keyboard.press("Tab");
+  await focused(ada, "#reason");
+  await accessible(ada, "an event being taken back");
+  await ada.keyboard.type("it was a drill");
+  await ada.keyboard.press("Enter");
+  // The page of what takes it back counts as it goes on.
+  await shows(ada, "#became", "as Ada asked: \u201cit was a drill\u201d");
+  await shows(ada, "#became", "withdrawn 2");
+  await shows(ada, "#became", "joined 1");
+  await accessible(ada, "what takes an event back");
+  // Who looks on sees it, without loading the page again.
+  await shows(rui, "#became", "Ada took it back: it was a drill");
+  await shows(rui, "#became", "opened 1");
+  await follow(ada, "#became a[href$='" + event + "']");
+  await shows(ada, "#became", "Ada took it back");
+  assert.equal(await ada.$(".title summary"), null, "once is enough");
+  // Ids and code read from the left, whatever the page's direction; an id stands where other values do.
+  await ada.evaluate(() => (document.documentElement.dir = "rtl"));
+  const reads = (selector) => ada.$eval(selector, (node) => [getComputedStyle(node).direction, getComputedStyle(node).textAlign]);
+  assert.deepEqual([await reads("pre.payload"), await reads("dd.mono")], [["ltr", "left"], ["ltr", "right"]]);
+  await office.event("incident.updated", undefined, { id: "I-1", news: "It was a drill. Everything works." });
+  await noor.hearsWords("It was a drill. Everything works.");
+  await ines.hearsWords('"kind":"closed"');
+  assert.equal(await ines.heard("It was a drill."), false, "whose opening waited has none");
+  for (const page of [rui, ada]) await page.close();
+  quiet();
+});

@@ -14,6 +14,7 @@ export async function fill(office, browser, complaints) {
   await office.event("payment.declined", "ana", { order: "A-1042", attempt: 1, total: 89.5 });
   const event = await office.event("payment.declined", "ana", { order: "A-1042", attempt: 2, total: 89.5, card: { brand: "Visa", last: "0002" } });
   await office.event("order.late", "omar", { hours: 26 });
+  const outage = await office.event("incident.opened", undefined, { id: "I-7", area: "north", customers: ["noor", "ines", "tom"] });
   await office.event("order.late", "mei", { hours: 14 });
   await office.event("cart.updated", "ana", { cart: "C-7", items: 2 });
   for (let n = 0; n < 5; n += 1) await office.event("page.seen", "ana", { path: `/orders/${n}` });
@@ -63,6 +64,7 @@ export async function fill(office, browser, complaints) {
     playbook: "playbooks/card-declined",
     events: "events",
     event: `events/${event}`,
+    outage: `events/${outage}`,
     flow: "flow",
     filtered: "?view=all&label=vip",
     filters: "filters",

@@ -70,6 +70,17 @@ const states = {
   }],
   numbers: ["flow", async (page) => await page.click(".numbers summary")],
   reply: ["replies", async (page) => await page.click(".replies summary")],
+  undo: ["held", async (page) => {
+    await page.$eval("#text", (field) => { field.value = ""; });
+    await page.type("#text", "Hello, I am Ada. What can I do for you?");
+    await page.click("#composer .btn.pri");
+    // What waits must not go while it is looked at.
+    await page.evaluate(() => {
+      window.fetch = () => new Promise(() => {});
+      Storage.prototype.setItem = () => {};
+    });
+  }],
+  takeback: ["outage", async (page) => await page.click(".title summary")],
   away: ["conversation", async (page) => await page.$eval("#away", (notice) => { notice.hidden = false; })],
 };
 

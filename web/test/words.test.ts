@@ -136,6 +136,19 @@ for (const [locale, open, direction] of [["de", "Chat öffnen", "ltr"], ["ar-EG"
   });
 }
 
+play("an empty field reads from the side of the panel; what is written, from its own", { ...withOpening, tag: 'data-locale="ar"' }, async (on) => {
+  await on.click(".launcher");
+  const field = await on.$("textarea");
+  const direction = () => field.evaluate((one) => getComputedStyle(one).direction);
+  assert.equal(await direction(), "rtl");
+  await field.type("Hello");
+  assert.equal(await direction(), "ltr");
+  for (const _ of "Hello") await on.page.keyboard.press("Backspace");
+  assert.equal(await direction(), "rtl", "it is empty again");
+  await field.type("\u0645\u0631\u062d\u0628\u064b\u0627");
+  assert.equal(await direction(), "rtl");
+});
+
 play("where the words of a language cannot be had, it speaks English", { ...withOpening, tag: 'data-locale="de"', before: (on) => ((on.chat.withholds = true), opened(on)) }, async (on) => {
   await on.$(".bubble");
   assert.match((await (await on.$(".launcher")).evaluate((one) => one.getAttribute("aria-label"))) ?? "", /^Open chat/);

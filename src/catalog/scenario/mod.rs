@@ -119,6 +119,8 @@ pub enum Act {
     Pause(String),
     /// This playbook opens again from here.
     Resume(String),
+    /// Somebody takes back the event with this id of the sender, of which topics tell many.
+    Revoke(String),
     /// What the model answers next.
     Model(ModelAnswer),
     /// What an API answers from here on.

@@ -12,7 +12,7 @@ use crate::model::decision::Judged;
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, EventId};
 use crate::model::input::{Body, Envelope};
-use crate::record::{EventFilter, EventRow, EventView, SEARCHED, VerdictCount};
+use crate::record::{EventFilter, EventRow, EventView, Role, SEARCHED, VerdictCount};
 
 /// What is looked for.
 #[derive(Debug, Deserialize, Default)]
@@ -149,6 +149,8 @@ pub(super) async fn page(
     let mut values = dashboard.became(id).await?;
     if let Some(object) = values.as_object_mut() {
         object.insert("live".to_owned(), json!(format!("/operator/live?page=event&event={id}")));
+        let revocable = operator.account.role == Role::Admin && dashboard.may_revoke(id).await?;
+        object.insert("revocable".to_owned(), json!(revocable));
     }
     dashboard.page(&operator, "event.html", "events", values).await
 }
@@ -241,6 +243,10 @@ fn about(id: EventId, event: &Event, status: &str) -> Value {
         "received": words::stamp(id.pos.time()),
         "data": spine::pretty(&event.data),
         "decisions": [], "goals": [], "told": [], "unheard": false, "nearest": "",
+        "takes_back": event.revoke.as_ref().map(|revoke| json!({
+            "event": revoke.event.to_string(), "kind": words::plain(&revoke.kind),
+            "by": words::plain(&revoke.by.name), "reason": words::plain(&revoke.reason),
+        })),
         "origin": event.news.as_ref().map(|news| news.origin.to_string()).unwrap_or_default(),
     })
 }

@@ -22,6 +22,7 @@ mod pages;
 mod palette;
 mod playbooks;
 mod replies;
+mod revoke;
 mod setup;
 mod sightings;
 mod sign_in;
@@ -46,10 +47,12 @@ use crate::clock::Clock;
 use crate::engine::inbox::Inbox;
 use crate::engine::suggest::Suggester;
 use crate::model::customer::State;
+use crate::model::event::Event;
 use crate::model::time::{Millis, Ms};
 use crate::record::Record;
 use crate::store::Store;
 use crate::trigger::pending::Pending;
+use crate::trigger::topic::revoking::Firm;
 
 pub use setup::Installation;
 pub use sightings::{Seen, Sighting, Sightings};
@@ -92,6 +95,9 @@ pub type Nearest = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// What is under way for a customer with this state, by the playbooks in force.
 pub type UnderWay = Arc<dyn Fn(&State, Ms) -> Vec<Pending> + Send + Sync>;
+
+/// The topics, by playbook and key, that tell many of an event; or why it cannot be taken back.
+pub type Revocable = Arc<dyn Fn(&Event) -> Result<Vec<(String, String)>, Firm> + Send + Sync>;
 
 /// How far the record is behind the store, where that is worth saying.
 pub type Lag = Arc<dyn Fn() -> Option<Millis> + Send + Sync>;
@@ -169,6 +175,8 @@ pub struct Parts {
     pub nearest: Nearest,
     /// What is under way for a customer.
     pub under_way: UnderWay,
+    /// Which topics tell many of an event.
+    pub revocable: Revocable,
     /// How far lists and events are behind.
     pub lag: Lag,
     /// The playbooks.
@@ -235,6 +243,7 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/customers/{handle}", get(customers::page))
         .route("/operator/events", get(events::list))
         .route("/operator/events/{id}", get(events::page))
+        .route("/operator/events/{id}/revoke", post(revoke::take_back))
         .route("/operator/filters", get(filters::page).post(filters::add))
         .route("/operator/filters/{id}", post(filters::rename))
         .route("/operator/filters/{id}/remove", post(filters::remove))

@@ -29,6 +29,11 @@ pub fn trust_of(trigger: &Trigger, event: &Event) -> Trust {
     }
 }
 
+/// What a playbook says of an event that its topic is given.
+pub fn forwarded_to(topic: &ActorId) -> No {
+    No::with(Verdict::Forwarded, "it concerns many: it is on its way to its topic", json!({ "topic": topic }))
+}
+
 fn followers(many: &ToMany) -> Option<&Followers> {
     match &many.to {
         Whom::Followers(followers) => Some(followers),
@@ -77,8 +82,7 @@ impl Sensing<'_> {
     }
 
     fn forward(&mut self, topic: ActorId, key: String, stage: Stage, at: Ms) -> No {
-        let reason = "it concerns many: it is on its way to its topic";
-        let no = No::with(Verdict::Forwarded, reason, json!({ "topic": topic }));
+        let no = forwarded_to(&topic);
         let (id, playbook) = (self.id, self.playbook.name.clone());
         let event = Box::new(Event { customer: None, ..self.event.clone() });
         self.findings.forwards.push((topic, Heard { id, at, playbook, key, stage, event }));

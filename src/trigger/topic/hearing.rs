@@ -26,6 +26,7 @@ impl Deciding<'_> {
             Stage::Begun => self.begins(heard),
             Stage::Updated => self.updates(heard),
             Stage::Ended => self.ends(heard),
+            Stage::Revoked => self.revokes(heard),
         }
     }
 
@@ -47,7 +48,7 @@ impl Deciding<'_> {
         if serde_json::to_vec(&event).map_or(usize::MAX, |bytes| bytes.len()) > MAX_EVENT {
             return self.judge(heard.id, No::of(Verdict::Limited, "full: the event is too large"));
         }
-        if self.topic.news.iter().any(|news| news.stage == Stage::Ended) {
+        if self.topic.news.iter().any(|news| news.stage == Stage::Ended) || self.lingers() {
             // Who has not heard of the end yet need not: it is anew.
             for news in std::mem::take(&mut self.topic.news) {
                 let no = No::with(Verdict::Told, "it began again before all were told", json!({ "sent": news.sent }));
@@ -83,6 +84,8 @@ impl Deciding<'_> {
             None => progress(&selection, "its topic selects and tells"),
         };
         self.topic.selection = Some(selection);
+        self.topic.announced = Some(heard.id);
+        self.topic.revoked = false;
         self.judge(heard.id, no);
     }
 
@@ -93,9 +96,10 @@ impl Deciding<'_> {
         let since = selection.as_ref().filter(|selection| selection.held.is_some()).map(|selection| selection.since);
         if let Some(selection) = selection {
             let reason = "a later event of its topic took its place";
-            let no = match since {
-                Some(_) => No::of(Verdict::Withdrawn, reason),
-                None => done(&selection, reason),
+            let no = match (since, &selection.stopped) {
+                (_, Some(reason)) if self.topic.revoked => counted(Verdict::Withdrawn, &selection, reason),
+                (Some(_), _) => No::of(Verdict::Withdrawn, reason),
+                (None, _) => done(&selection, reason),
             };
             self.judge(selection.telling.id, no);
         }
@@ -141,23 +145,15 @@ impl Deciding<'_> {
             self.over();
             return self.judge(heard.id, unmatched("it ended before anybody was told"));
         }
-        if let Some(selection) = &mut self.topic.selection {
+        if let Some(selection) = self.topic.selection.as_mut().filter(|selection| selection.stopped.is_none()) {
             selection.stopped = Some("it ended before all were told".to_owned());
         }
-        // What was not begun to be told need not be told any more.
-        let under_way = self.topic.under_way.map(|under_way| under_way.revision);
-        let begun = |news: &Telling| news.place > Mark::default() || Some(news.revision) == under_way;
-        let (kept, gone) = std::mem::take(&mut self.topic.news).into_iter().partition(begun);
-        self.topic.news = kept;
-        let gone: std::collections::VecDeque<Telling> = gone;
-        for news in gone {
-            self.judge(news.id, No::of(Verdict::Withdrawn, "the end came first"));
-        }
+        self.withdraw_news("the end came first");
         self.queue(heard);
     }
 
     /// Whether nobody knows of it: then there is nobody to tell more.
-    fn told_nobody(&self) -> bool {
+    pub(super) fn told_nobody(&self) -> bool {
         let begins = self.topic.under_way.is_some_and(|under_way| under_way.what == Sent::Begin);
         self.topic.told == Mark::default() && !begins
     }
@@ -175,7 +171,7 @@ impl Deciding<'_> {
         self.topic.news.push_back(telling);
     }
 
-    fn telling(&self, heard: &Heard, event: Event) -> Telling {
+    pub(super) fn telling(&self, heard: &Heard, event: Event) -> Telling {
         let (revision, id, stage) = (self.pos, heard.id, heard.stage);
         Telling { revision, id, stage, event: Box::new(event), place: Mark::default(), sent: 0 }
     }

@@ -1,11 +1,12 @@
 //! What a topic decides: whom an event concerns, who is told when, what they hear later, and when it is over. Pure.
 //!
-//! `hearing` is what events do to it, `sending` what it sends out, `looking` where an API names customers. Not here: how an event comes to a topic (`forward`), what
-//! a customer makes of it (`engine::news`).
+//! `hearing` is what events do to it, `revoking` how they are taken back, `sending` what it sends out, `looking` where an
+//! API names customers. Not here: how an event comes to a topic (`forward`), what a customer makes of it (`engine::news`).
 
 pub mod forward;
 mod hearing;
 pub mod looking;
+pub mod revoking;
 mod sending;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::model::ids::{ActorId, EventId, Pos};
 use crate::model::input::{Body, Input};
 use crate::model::pattern::{Moment, ToMany, Trigger};
 use crate::model::scope::Scope;
-use crate::model::time::Ms;
+use crate::model::time::{Millis, Ms};
 use crate::model::topic::{MAX_PAGES, News, PAGE, Stage, Topic};
 
 /// The topic of a playbook, with its trigger; it has one at most.
@@ -89,7 +90,7 @@ pub fn decide(mut state: State, actor: &ActorId, input: &Input, catalogs: &Catal
     });
     let known = playbook.as_ref().and_then(|(catalog, playbook)| {
         let (_, many) = topic_of(playbook)?;
-        Some(Known { catalog, many })
+        Some(Known { catalog, many, within: playbook.open.within })
     });
     let mut deciding =
         Deciding { catalogs, actor, known, topic, pos: input.pos, now: input.time(), out: Decision::default() };
@@ -107,6 +108,8 @@ pub fn decide(mut state: State, actor: &ActorId, input: &Input, catalogs: &Catal
 struct Known<'a> {
     catalog: &'a Catalog,
     many: &'a ToMany,
+    /// How long an opening waits to be seen.
+    within: Millis,
 }
 
 /// A topic's decision in the making.
@@ -184,6 +187,8 @@ impl Deciding<'_> {
         self.topic.told = crate::model::topic::Mark::default();
         self.topic.partly.clear();
         self.topic.begun = None;
+        self.topic.announced = None;
+        self.topic.revoked = false;
         self.topic.quiet = self.now;
     }
 

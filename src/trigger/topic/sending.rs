@@ -37,8 +37,7 @@ impl Deciding<'_> {
         if self.topic.selection.is_some() {
             return self.select();
         }
-        let kept = if self.topic.begun.is_some() { SILENT } else { KEPT };
-        let due = self.topic.quiet.plus(kept);
+        let due = self.topic.quiet.plus(self.kept());
         if due <= self.now {
             self.over();
             self.out.change = Change::Forget;
@@ -51,7 +50,7 @@ impl Deciding<'_> {
     fn settle(&mut self) {
         let Some(selection) = &self.topic.selection else { return };
         let (verdict, reason) = if let Some(reason) = &selection.stopped {
-            (Verdict::Told, reason.clone())
+            (if self.topic.revoked { Verdict::Withdrawn } else { Verdict::Told }, reason.clone())
         } else if self.known.is_none() {
             (Verdict::Withdrawn, "the playbook no longer has this topic".to_owned())
         } else if self.is_paused() {
@@ -70,9 +69,28 @@ impl Deciding<'_> {
         self.topic.selection = None;
         let next = self.topic.told.page + u32::from(self.topic.told.within > 0);
         self.drop_pages(next);
-        let further = self.known.is_some_and(|known| known.many.updates.is_some() || known.many.ends.is_some());
-        if self.topic.news.is_empty() && (!further || self.topic.told == Mark::default()) {
+        self.topic.quiet = self.now;
+        if self.topic.news.is_empty() && (self.known.is_none() || self.topic.told == Mark::default()) {
             self.over();
+        }
+    }
+
+    /// Whether those who were told may hear more.
+    fn is_further(&self) -> bool {
+        self.known.is_some_and(|known| known.many.updates.is_some() || known.many.ends.is_some())
+    }
+
+    /// Whether whom it told is kept for one thing only: that it can still be taken back.
+    pub(super) fn lingers(&self) -> bool {
+        self.topic.begun.is_some() && self.topic.selection.is_none() && !self.is_further()
+    }
+
+    /// How long it is kept after what it heard last.
+    fn kept(&self) -> Millis {
+        match self.known {
+            Some(known) if self.lingers() => KEPT.max(known.within).min(SILENT),
+            _ if self.topic.begun.is_some() => SILENT,
+            _ => KEPT,
         }
     }
 
@@ -104,14 +122,19 @@ impl Deciding<'_> {
 
     fn tell_news(&mut self) {
         let (told, partly) = (self.topic.told, &self.topic.partly);
-        let over_next = self.topic.news.iter().skip(1).any(|news| news.stage == Stage::Ended);
+        let next = self.topic.news.iter().skip(1).find(|news| matches!(news.stage, Stage::Ended | Stage::Revoked));
+        let next = next.map(|news| news.stage);
+        let is_further = self.is_further();
         let Some(news) = self.topic.news.front_mut() else { return };
         while news.place < told && partly.get(&news.place.page).is_some_and(|within| news.place.within >= *within) {
             news.place = Mark { page: news.place.page.saturating_add(1), within: 0 };
         }
         let (verdict, reason) = match self.known {
             _ if news.place >= told => (Verdict::Told, "all who knew of it were told"),
-            _ if over_next => (Verdict::Told, "the end came first"),
+            _ if news.stage == Stage::Updated && next == Some(Stage::Ended) => (Verdict::Told, "the end came first"),
+            _ if news.stage == Stage::Updated && next == Some(Stage::Revoked) => {
+                (Verdict::Told, "what it is about was taken back")
+            }
             None => (Verdict::Withdrawn, "the playbook no longer has this topic"),
             Some(_) => (Verdict::Forwarded, ""),
         };
@@ -120,24 +143,31 @@ impl Deciding<'_> {
             let (id, stage) = (news.id, news.stage);
             self.judge(id, no);
             self.topic.news.pop_front();
-            if stage == Stage::Ended {
+            let nobody_left = !is_further || told == Mark::default();
+            if stage == Stage::Ended || (stage == Stage::Revoked && self.topic.selection.is_none() && nobody_left) {
                 self.over();
             }
             return self.go_on();
         }
-        if self.now < self.topic.next {
-            self.topic.due = Some(self.topic.next);
-            return;
-        }
         let upto = if news.place.page == told.page { Some(&told.within) } else { partly.get(&news.place.page) };
         let most = upto.map_or(u32::MAX, |within| within.saturating_sub(news.place.within));
         let (revision, place) = (news.revision, news.place);
+        if self.now < self.topic.next && !self.takes_back(revision) {
+            self.topic.due = Some(self.topic.next);
+            return;
+        }
         self.tell(Sent::News, revision, place, most);
+    }
+
+    /// Whether these news take back what was told. That brings nobody new: no pace holds it up.
+    fn takes_back(&self, revision: Pos) -> bool {
+        self.topic.news.iter().any(|news| news.revision == revision && news.stage == Stage::Revoked)
     }
 
     fn tell(&mut self, what: Sent, revision: Pos, from: Mark, most: u32) {
         let Some(known) = self.known else { return };
-        let pace = known.many.pace.map_or(u32::MAX, |pace| pace.at_once());
+        let pace = known.many.pace.filter(|_| !self.takes_back(revision));
+        let pace = pace.map_or(u32::MAX, |pace| pace.at_once());
         let most = most.min(pace).min(u32::try_from(PAGE).unwrap_or(u32::MAX));
         // News are no openings: nobody new comes to the queue.
         let queue = known.many.queue.filter(|_| what == Sent::Begin);
@@ -217,7 +247,8 @@ impl Deciding<'_> {
             Told::Sent { sent, passed, more } => (sent, passed, more),
             Told::Rests(waiting) => return self.rest(waiting),
         };
-        if let Some(pace) = self.known.and_then(|known| known.many.pace) {
+        let pace = self.known.and_then(|known| known.many.pace);
+        if let Some(pace) = pace.filter(|_| !self.takes_back(under_way.revision)) {
             self.topic.next = self.topic.next.max(self.now.plus(pace.time_for(passed)));
         }
         let on = |mark: Mark| match more {

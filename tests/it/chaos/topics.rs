@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 
 use super::chaos;
 use super::metrics::{metrics, value};
-use super::process::{Process, Site};
+use super::process::{KEY, Process, Site, text};
 use crate::journeys::api::Api;
 use crate::journeys::topics::PEOPLE;
 use crate::store::Place;
 
-chaos!(everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_process_is_killed);
+chaos!(
+    everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_process_is_killed,
+    what_is_taken_back_while_the_process_is_killed_is_taken_back_from_everyone,
+);
 
 /// How many customers there are where nobody says otherwise; `BECKON_CROWD` does.
 const CROWD: usize = 3_000;
@@ -70,6 +73,51 @@ async fn everyone_is_told_once_of_an_outage_and_of_its_end_however_often_the_pro
     }
     assert_eq!(entries.len(), crowd);
     assert!(entries.values().all(|seq| *seq == 2), "the beginning and the end, once each");
+}
+
+async fn what_is_taken_back_while_the_process_is_killed_is_taken_back_from_everyone(place: Place) {
+    let api = Api::start().await;
+    api.has_people(CROWD);
+    let site = Site::new(place, Some(api.address));
+    // Slowly enough that the record is not behind the whole of it.
+    site.file("playbooks/outage.yaml", &OUTAGE.replace("      ends:", "      pace: 200/s\n      ends:"));
+    let adapter = std::fs::read_to_string(site.path("adapters/shop.yaml")).unwrap() + PEOPLE;
+    site.file("adapters/shop.yaml", &adapter);
+
+    let mut process = site.start();
+    let opened = site.event_of_nobody(&process, "incident.opened", json!({ "id": "i-1" })).await;
+    until(&site, &process, &opened, |told| all(told) >= CROWD / 5).await;
+    let arguments = ["revoke", "--url", &process.url, "--key", KEY, &opened, "--reason", "a drill"];
+    let told = text(&site.run(&arguments, ""));
+    assert!(
+        told.contains(&format!("it takes back {opened} (incident.opened), as ")) && told.contains(": a drill"),
+        "{told}"
+    );
+    let taken_back = told.split(' ').next().unwrap().to_owned();
+    for share in [9, 2] {
+        process.kill();
+        process = site.start();
+        let sent = sent(&site.get(&process, &format!("/v1/events/{opened}")).await);
+        until(&site, &process, &taken_back, |told| all(told) > 0 && all(told) >= sent / share).await;
+    }
+    let done = until(&site, &process, &taken_back, |told| {
+        let sent = sent(told);
+        sent > 0 && told["decisions"][0]["verdict"] == "told" && all(told) == sent
+    })
+    .await;
+    let told = sent(&done);
+    assert!((CROWD / 5..CROWD).contains(&told), "it stopped in the middle: {done}");
+    let of_beginning = json!([{ "playbook": "outage", "verdict": "withdrawn", "count": told }]);
+    let begun = until(&site, &process, &opened, |event| event["told"] == of_beginning).await;
+    assert_eq!(begun["decisions"][0]["verdict"], "withdrawn", "{begun}");
+    assert_eq!(sent(&begun), told, "whoever was told had it taken back: {begun}");
+    let open = site.get(&process, "/v1/conversations?state=waiting").await;
+    assert_eq!(open["items"], json!([]), "nobody is shown it any more");
+}
+
+/// How many customers an event was sent to.
+fn sent(told: &Value) -> usize {
+    told["decisions"][0]["values"]["sent"].as_u64().unwrap_or_default() as usize
 }
 
 /// Kills the process three times while those who are told grow in number.

@@ -12,6 +12,7 @@ journeys!(
     customers_whom_an_api_names_page_by_page_are_told_once_though_it_fails_in_between,
     a_paced_outage_goes_on_after_a_restart_and_pausing_stops_it,
     an_outage_waits_for_operators_who_have_enough_to_do,
+    an_outage_that_was_none_is_taken_back_from_who_has_not_seen_it,
 );
 
 const OUTAGE: &str = r#"
@@ -170,4 +171,61 @@ async fn an_outage_waits_for_operators_who_have_enough_to_do(world: World) {
     assert_eq!(world.conversations("ann").await, [] as [Value; 0]);
     world.claim(ANA, &id).await;
     world.until_told(&event, json!({ "waiting": 2 })).await;
+}
+
+async fn an_outage_that_was_none_is_taken_back_from_who_has_not_seen_it(world: World) {
+    let text = to("{ list: event.data.customers }\n      pace: 20/s");
+    let mut world = world.with_files(&[("playbooks/outage.yaml", text.as_str())]).await;
+    let mut ann = world.chat("ann").await;
+    let customers: Vec<String> = ["ann".to_owned()].into_iter().chain((0..99).map(|n| format!("c{n}"))).collect();
+    let event = world.nobodys_event("incident.opened", json!({ "id": "i-1", "customers": customers })).await;
+    let id = ann.opened().await;
+    ann.seen(&id, 1).await;
+    world.until_told(&event, json!({ "waiting": 39, "opened": 1 })).await;
+    world.restart().await;
+
+    let revoke = format!("/v1/events/{event}/revoke");
+    for (body, pointer) in [
+        (json!({ "reason": 7 }), "/reason"),
+        (json!({ "reason": "x".repeat(501) }), "/reason"),
+        (json!({ "reason": "two\nlines" }), "/reason"),
+        (json!({ "why": "no such field" }), "/why"),
+    ] {
+        let (status, problem) = world.post(&revoke, body).await;
+        assert_eq!((status, &problem["pointer"]), (400, &json!(pointer)), "{problem}");
+    }
+    let (status, answer) = world.post(&revoke, json!({ "reason": "a drill" })).await;
+    assert_eq!((status, &answer["status"]), (202, &json!("pending")), "{answer}");
+    let location = answer["location"].as_str().unwrap().to_owned();
+    let (_, again) = world.post(&revoke, json!({ "reason": "once more" })).await;
+    assert_eq!(again["location"], location.as_str(), "an event is taken back once");
+    let taken_back = location.rsplit('/').next().unwrap();
+    let inbox = |event: &str| event.split('-').next().unwrap().to_owned();
+    assert_eq!(inbox(taken_back), inbox(&event), "it stands behind the event in the same inbox");
+
+    let gone = world.until_verdict(&event, "withdrawn").await;
+    assert_eq!(gone["reason"], "backend took it back: a drill", "{gone}");
+    let told = gone["values"]["sent"].as_u64().unwrap();
+    assert!((40..100).contains(&told), "{gone}");
+    let done = world.until_verdict(taken_back, "told").await;
+    assert_eq!(done["values"]["sent"], told, "{done}");
+    world.until_told(&event, json!({ "withdrawn": told - 1, "opened": 1 })).await;
+    world.until_told(taken_back, json!({ "withdrawn": told - 1, "joined": 1 })).await;
+
+    // Her conversation goes on; its log says what was taken back, and not by whom.
+    let log = world.get(&format!("/v1/conversations/{id}?view=trace")).await;
+    let joined = log["entries"].as_array().unwrap().iter().rfind(|entry| entry["kind"] == "event").unwrap();
+    assert_eq!(joined["envelope"]["type"], "beckon.revoke", "{log}");
+    assert_eq!(joined["envelope"]["data"], json!({ "type": "incident.opened", "reason": "a drill" }), "{log}");
+    let mut ann = world.chat("ann").await;
+    world.nobodys_event("incident.updated", json!({ "id": "i-1", "news": "it was a drill" })).await;
+    assert_eq!(ann.hears().await, "News: it was a drill.");
+
+    let of_ann = world.get("/v1/customers/user:ann").await;
+    let given = of_ann["events"]["items"].as_array().unwrap().last().unwrap()["event"].as_str().unwrap().to_owned();
+    for (firm, why) in [(given.as_str(), event.as_str()), (taken_back, "No playbook in force tells many")] {
+        let (status, problem) = world.post(&format!("/v1/events/{firm}/revoke"), json!({})).await;
+        assert_eq!(status, 409, "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(why), "{problem}");
+    }
 }

@@ -348,3 +348,31 @@ fn an_outage_is_rehearsed_with_all_whom_it_concerns() {
     let played = Theatre { catalog, first: None }.play(&suites[0], &suites[0].scenarios[0]);
     assert_eq!(wrong(&played), "", "{}", played.lines().join("\n"));
 }
+
+#[test]
+fn an_outage_is_taken_back_in_rehearsal() {
+    let files = [("playbooks/outage.yaml".to_owned(), OUTAGE.as_bytes().to_vec())].into_iter().collect();
+    let catalog = Arc::new(compile(&files, None).unwrap());
+    let steps = |revoke: &str| {
+        format!(
+            "scenarios:\n  - scenario: The north need not hear of it\n    given: {{ traits: {{ area: north }} }}\n    steps:\n\
+            \x20     - {{ event: incident.opened, id: o-1, nobody: true, data: {{ id: i-1, area: north }} }}\n\
+            \x20     - {{ wait: 6m }}\n\
+            \x20     - {{ expect: {{ opening: outage }} }}\n\
+            \x20     - {{ revoke: {revoke} }}\n\
+            \x20     - {{ expect: {{ silent: true, verdicts: {{ outage: withdrawn }} }} }}\n\
+            \x20     - {{ event: incident.resolved, id: o-2, nobody: true, after: 1h, data: {{ id: i-1 }} }}\n\
+            \x20     - {{ expect: {{ silent: true }} }}\n"
+        )
+    };
+    for (id, problem) in [("o-1", ""), ("o-7", "no event `o-7` came before")] {
+        let files = [("tests/a.yaml".to_owned(), steps(id).into_bytes())].into_iter().collect();
+        let suites = compile_scenarios(&files, &catalog).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+        let played = Theatre { catalog: Arc::clone(&catalog), first: None }.play(&suites[0], &suites[0].scenarios[0]);
+        assert!(
+            wrong(&played).contains(problem) && wrong(&played).is_empty() == problem.is_empty(),
+            "{}",
+            wrong(&played)
+        );
+    }
+}

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use beckon::engine::inbox::{Asked, Inbox};
+use beckon::engine::revoke::{self, revoke};
 use beckon::model::decision::Answer;
 use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId, EventId};
 use beckon::model::input::{Body, InForce, Operator, Settled};
+use beckon::model::time::Ms;
 use beckon::model::triage::{Priority, Triage};
 use beckon::store::{LogCursor, Store};
 use serde_json::json;
@@ -321,9 +323,15 @@ impl Person {
         }
     }
 
-    /// What concerns many: incidents that begin, have news and end, some told of twice.
+    /// What concerns many: incidents that begin, have news and end, some told of twice, some taken back.
     async fn network(mut self, customers: Vec<ActorId>) {
+        let mut sent: Vec<Event> = Vec::new();
         while self.goes_on(1_000, 15_000).await {
+            if self.chance.often(150) && !sent.is_empty() {
+                let event = self.chance.pick(&sent).clone();
+                self.revoke(&event).await;
+                continue;
+            }
             self.count += 1;
             let incident = format!("i-{}", self.chance.between(1, 2));
             let mut data = json!({ "incident_id": incident });
@@ -339,7 +347,26 @@ impl Person {
             };
             let event = Event::new("network", &format!("network-{}", self.count), kind, None, data);
             let twins = 1 + usize::from(self.chance.often(200));
+            sent.push(event.clone());
+            // The latest ones are what can be taken back.
+            sent.drain(..sent.len().saturating_sub(3));
             self.events(vec![event; twins]).await;
+        }
+    }
+
+    /// Takes an event of the network back, where it was accepted.
+    async fn revoke(&mut self, event: &Event) {
+        let key = (event.source.clone(), event.id.clone(), String::new());
+        let mut found = None;
+        self.told.add(|told| found = told.events.get(&key).and_then(|answers| answers.first()).map(|(id, _)| *id));
+        let Some(id) = found else { return };
+        let incident = event.data["incident_id"].as_str().unwrap_or_default().to_owned();
+        let topics = vec![("outage".to_owned(), incident)];
+        let by = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
+        let reason = "it was none".to_owned();
+        let asked = revoke::Asked { id, event, topics, by, reason };
+        if let Ok(taken_back) = revoke(&self.inbox, asked, Ms(0)).await {
+            self.told.add(|told| told.accepted.push(taken_back));
         }
     }
 

@@ -100,7 +100,8 @@ pub fn judge_at_rest(lines: &[Line], inputs: &Inputs, wrong: &mut Vec<String>) {
     for ((partition, pos), envelope) in inputs {
         let Body::Event(event) = &envelope.body else { continue };
         let id = EventId { partition: *partition, pos: *pos };
-        if event.news.is_some() || !event.kind.starts_with("incident.") {
+        let of_network = event.kind.starts_with("incident.") || event.revoke.is_some();
+        if event.news.is_some() || !of_network {
             continue;
         }
         let Some((verdict, reason)) = verdicts.get(&id) else { continue };

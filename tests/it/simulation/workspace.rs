@@ -28,7 +28,7 @@ pub fn hearing(kind: &str) -> &'static [&'static str] {
         "checkout.completed" => &[SILENCE],
         "help.wanted" => &["help"],
         "page.viewed" => &["hello"],
-        "incident.opened" | "incident.updated" | "incident.resolved" => &["outage"],
+        "incident.opened" | "incident.updated" | "incident.resolved" | "beckon.revoke" => &["outage"],
         _ => &[],
     }
 }

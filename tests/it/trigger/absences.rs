@@ -49,6 +49,16 @@ fn ticks_and_events_of_one_millisecond_meet_in_either_order() {
 }
 
 #[test]
+fn an_owner_that_was_away_finds_what_was_due_before_the_event_that_it_finds() {
+    let mut play = play();
+    let begun = play.event(0, "cart.updated", cart("a"));
+    play.slow_event(2 * T, "order.completed", cart("a"));
+    assert_eq!((play.verdict(begun).as_str(), play.openings()), ("p withdrawn", 1), "it had opened by then");
+    let conversation = play.state.conversations.values().next().unwrap();
+    assert_eq!(conversation.created.0, super::play::START + T + 1);
+}
+
+#[test]
 fn nothing_came_and_it_opens_with_the_event_that_began() {
     let mut play = play();
     let begun = play.event(0, "cart.updated", cart("a"));

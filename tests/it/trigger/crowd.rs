@@ -12,10 +12,11 @@ use beckon::model::decision::{Change, Effect, Judged};
 use beckon::model::entry::{By, Kind};
 use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, EventId, Partition, Pos};
-use beckon::model::input::{Body, InForce, Input, To};
+use beckon::model::input::{Body, InForce, Input, Operator, To};
 use beckon::model::time::Ms;
-use beckon::model::topic::{Follow, Found, Told};
+use beckon::model::topic::{Follow, Found, Revoke, Told};
 use beckon::trigger::topic::news_of;
+use beckon::trigger::topic::revoking::{taking_back, topics_of};
 use serde_json::{Value, json};
 
 use super::play::{START, files};
@@ -30,14 +31,20 @@ pub struct Crowd {
     pub verdicts: BTreeMap<(EventId, String), Judged>,
     /// Words that each customer was told, in order.
     pub words: BTreeMap<String, Vec<String>>,
+    /// Data of events that stand in each customer's logs.
+    pub joined: BTreeMap<String, Vec<Value>>,
     /// When each customer's inbox got news.
     pub given: Vec<(u64, ActorId)>,
     /// Words that the assistant said, of all customers.
     pub by_assistant: Vec<String>,
+    /// What was sent about nobody in particular.
+    pub sent_events: BTreeMap<EventId, Event>,
     /// Who follows what from then on, or no longer.
     pub follows: Vec<(ActorId, Follow)>,
     /// Customers take no part.
     pub deaf: bool,
+    /// News that inboxes got.
+    pub events_given: Vec<Event>,
     /// The data of what each inbox got.
     pub lists: Vec<String>,
     /// What is on its way.
@@ -63,10 +70,13 @@ impl Crowd {
             pages: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             words: BTreeMap::new(),
+            joined: BTreeMap::new(),
             given: Vec::new(),
             by_assistant: Vec::new(),
+            sent_events: BTreeMap::new(),
             follows: Vec::new(),
             deaf: false,
+            events_given: Vec::new(),
             lists: Vec::new(),
             sent: VecDeque::new(),
             held: false,
@@ -88,7 +98,23 @@ impl Crowd {
     pub fn event_before_ticks(&mut self, at: u64, kind: &str, data: Value) -> EventId {
         self.now = self.now.max(at);
         let event = Event::new("network", &format!("{kind}-{}", self.next), kind, None, data);
-        let id = self.decide(To::Partition, Body::Event(Box::new(event)));
+        let id = self.decide(To::Partition, Body::Event(Box::new(event.clone())));
+        self.sent_events.insert(id, event);
+        self.arrive();
+        id
+    }
+
+    /// Ana takes an event of topic 7, or of the lamp, back.
+    pub fn revoke(&mut self, at: u64, event: EventId, reason: &str) -> EventId {
+        self.pass(at.saturating_sub(1));
+        self.now = self.now.max(at);
+        let by = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
+        let catalog = self.catalogs.current().unwrap();
+        let topics = topics_of(catalog, &self.sent_events[&event]).unwrap();
+        let kind = self.sent_events[&event].kind.clone();
+        let revoke = Revoke { event, kind, topics, by, reason: reason.to_owned() };
+        let taken_back = taking_back(revoke, self.time());
+        let id = self.decide(To::Partition, Body::Event(Box::new(taken_back)));
         self.arrive();
         id
     }
@@ -118,6 +144,13 @@ impl Crowd {
         self.now = self.now.max(until);
     }
 
+    /// The first of what is on its way arrives.
+    pub fn one_arrives(&mut self) {
+        if let Some((to, body)) = self.sent.pop_front() {
+            self.decide(to, body);
+        }
+    }
+
     /// Everything on its way arrives, and what that brings.
     pub fn arrive(&mut self) {
         while !self.held
@@ -141,6 +174,7 @@ impl Crowd {
         {
             self.given.push((self.now, actor.clone()));
             self.lists.push(event.data.to_string());
+            self.events_given.push((**event).clone());
         }
         let input = Input { partition, pos: Pos { ms: START + self.now, n: self.next }, to: to.clone(), body };
         let state = match &to {
@@ -156,6 +190,10 @@ impl Crowd {
         }
         if let To::Actor(actor) = to {
             for logged in &decision.entries {
+                if let Kind::Event { envelope, .. } = &logged.entry.kind {
+                    let id = actor.user_id().unwrap_or_default().to_owned();
+                    self.joined.entry(id).or_default().push(envelope.data.clone());
+                }
                 if let Kind::Message { text, .. } = &logged.entry.kind {
                     if logged.entry.by == By::Assistant {
                         self.by_assistant.push(text.clone());
@@ -233,6 +271,17 @@ impl Crowd {
     /// What a customer was told.
     pub fn heard(&self, customer: &str) -> Vec<&str> {
         self.words.get(customer).map(|words| words.iter().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// What joined the first conversation of a customer, by its data.
+    pub fn facts(&self, customer: &str) -> Vec<Value> {
+        self.joined.get(customer).into_iter().flatten().skip(1).cloned().collect()
+    }
+
+    /// Whether a customer has a conversation that is not over.
+    pub fn talks(&self, customer: &str) -> bool {
+        let state = self.states.get(&ActorId::user(customer));
+        state.is_some_and(|state| state.conversations.values().any(|conversation| !conversation.phase.is_closed()))
     }
 
     /// The conversation of a customer that is not over.

@@ -14,6 +14,7 @@ pub mod play;
 mod properties;
 mod quiet;
 mod restraint;
+mod revoking;
 mod sequences;
 mod topics;
 mod written;

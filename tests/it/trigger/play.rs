@@ -121,6 +121,12 @@ impl Play {
         self.decide(at, Body::Tick);
     }
 
+    /// An event that meets an owner who was away: no tick came before it, whatever was due.
+    pub fn slow_event(&mut self, at: u64, kind: &str, data: Value) -> EventId {
+        let event = Event::new("shop", kind, kind, Some(self.actor.clone()), data);
+        self.decide(at, Body::Event(Box::new(event)))
+    }
+
     /// Ticks for everything that is due up to a time after the start, as the owner of the partition appends them.
     pub fn ticks(&mut self, until: u64) {
         while let Some(due) = self.state.due().filter(|due| due.0 <= START + until) {

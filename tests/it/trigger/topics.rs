@@ -11,7 +11,7 @@ use super::crowd::Crowd;
 use super::play::{HOUR, MINUTE, SECOND};
 
 /// A playbook about outages; `topic` is what its topic says beside event and key, `more` what the playbook says.
-fn outage(topic: &str, more: &str) -> String {
+pub fn outage(topic: &str, more: &str) -> String {
     format!(
         "playbook: outage\non:\n  - topic:\n      event: incident.opened\n      key: event.data.id\n      {topic}\n      \
          updates: {{ event: incident.updated, say: \"News: {{{{ event.data.news }}}}.\" }}\n      \
@@ -20,17 +20,17 @@ fn outage(topic: &str, more: &str) -> String {
     )
 }
 
-const LIST: &str = "to: { list: event.data.customers }";
+pub const LIST: &str = "to: { list: event.data.customers }";
 
-fn opened(id: &str, customers: &[&str]) -> Value {
+pub fn opened(id: &str, customers: &[&str]) -> Value {
     json!({ "id": id, "customers": customers })
 }
 
-fn resolved(id: &str) -> Value {
+pub fn resolved(id: &str) -> Value {
     json!({ "id": id })
 }
 
-fn ids(count: usize) -> Vec<ActorId> {
+pub fn ids(count: usize) -> Vec<ActorId> {
     (0..count).map(|n| ActorId::user(&format!("c{n:06}"))).collect()
 }
 
@@ -326,6 +326,17 @@ fn what_comes_twice_counts_once() {
 }
 
 #[test]
+fn a_result_that_comes_twice_passes_nobody_over() {
+    let mut crowd = Crowd::new(&[&outage(LIST, "")]);
+    crowd.twice = true;
+    let customers: Vec<String> = (0..1_000).map(|n| format!("c{n}")).collect();
+    let event = crowd.event(0, "incident.opened", json!({ "id": "7", "customers": customers }));
+    assert_eq!(json!(crowd.judged(event).values), json!({ "selected": 1_000, "sent": 1_000 }));
+    crowd.event(1, "incident.resolved", resolved("7"));
+    assert!((0..1_000).all(|n| crowd.heard(&format!("c{n}")) == ["Outage 7.", "It works again."]));
+}
+
+#[test]
 fn what_begins_again_as_its_topic_is_being_forgotten_is_told() {
     let mut crowd = Crowd::new(&[&outage(LIST, "")]);
     crowd.event(0, "incident.opened", opened("7", &["ann"]));
@@ -370,7 +381,8 @@ fn followers_are_told_until_they_follow_no_more() {
     crowd.finds = Box::new(|_| Ok(Found { customers: vec![ActorId::user("ann")], next: None }));
     let event = crowd.event(3, "stock.returned", wish("lamp"));
     assert_eq!((crowd.verdict(event).as_str(), crowd.heard("ann")), ("told", vec!["lamp is back."]));
-    assert!(crowd.pages.is_empty(), "where nothing more is to come nobody is kept");
+    crowd.pass(25 * HOUR);
+    assert!(crowd.pages.is_empty(), "where nothing more is to come nobody is kept for long");
 }
 
 #[test]

@@ -48,7 +48,16 @@ function Asking({ view, ratings, conversation }: { ratings: Ratings; view: View;
         <>
           <label class="comment">
             <span>{words.t("rate_comment")}</span>
-            <textarea dir="auto" rows={2} maxLength={LONGEST} value={draft.comment} onInput={(event) => (draft.comment = event.currentTarget.value)} />
+            <textarea
+              dir={draft.comment ? "auto" : undefined}
+              rows={2}
+              maxLength={LONGEST}
+              value={draft.comment}
+              onInput={({ currentTarget }) => {
+                draft.comment = currentTarget.value;
+                currentTarget.dir = draft.comment && "auto";
+              }}
+            />
           </label>
           <button type="submit" class="btn first">
             {words.t("rate_send")}

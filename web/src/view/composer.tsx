@@ -38,7 +38,8 @@ export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaE
       <textarea
         ref={field}
         readOnly={tray?.busy}
-        dir="auto"
+        // Empty, it reads as the panel does: a caret on its side, a hint in its order.
+        dir={draft ? "auto" : undefined}
         rows={grows ? 1 : Math.min(LINES, draft.split("\n").length)}
         maxLength={LONGEST}
         aria-label={hint}
