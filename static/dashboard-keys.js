@@ -41,6 +41,8 @@ function press(key) {
 function run(button) {
   const menu = button.closest("details")
   const fold = menu && button.matches("summary")
+  // A popover gives the focus back to where it was.
+  button.focus()
   // What is open already is gone to, not closed.
   if (!fold || !menu.open) button.click()
   if (fold) requestAnimationFrame(() => menu.querySelector("textarea, form .btn")?.focus())
@@ -161,7 +163,7 @@ one("#find")?.addEventListener("click", () => open(commands))
 document.addEventListener("click", event => { if (event.target.closest("#saved")) open(replies) })
 
 // What Escape folds again.
-const foldable = "details.menu[open], #noting details[open]"
+const foldable = "details.menu[open], #noting details[open], .narrowed details[open]"
 
 // All keys in one place. G waits a moment for the page that is meant.
 let going = 0
@@ -173,9 +175,11 @@ const acts = {
   A: () => press("A"),
   d: () => press("d"),
   n: () => press("n"),
+  l: () => press("l"),
   s: () => press("s"),
   e: () => press("e"),
   c: () => press("c"),
+  f: () => one("#with-label")?.focus(),
   "/": () => one("#q")?.focus(),
   "?": () => one("#keys").showModal(),
   g: () => { going = Date.now() },
@@ -193,7 +197,8 @@ document.addEventListener("keydown", event => {
     if (menu) {
       menu.open = false
       menu.querySelector("summary").focus()
-    } else if (typing && !one("dialog[open]")) event.target.blur()
+    // A popover closes by itself, and gives the focus back.
+    } else if (typing && !one("dialog[open]") && !event.target.closest("[popover]")) event.target.blur()
     return
   }
   if (typing) {

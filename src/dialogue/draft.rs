@@ -320,6 +320,8 @@ impl<'a> Draft<'a> {
                 .calls
                 .values()
                 .any(|call| call.phase == crate::model::conversation::CallPhase::Unknown),
+            priority: conversation.priority,
+            labels: conversation.labels.clone(),
             n: conversation.n,
             seq: conversation.seq,
             updated_at: self.now,

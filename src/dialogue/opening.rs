@@ -1,6 +1,6 @@
 //! The opening: from a match to words that wait to be seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ use crate::model::pattern::{Further, Moment};
 use crate::model::scope::{Scope, customer_value, event_value};
 use crate::model::time::{Millis, Ms};
 use crate::model::topic::Stage;
+use crate::model::triage::Priority;
 
 /// How long context calls may take together.
 pub const CONTEXT_TIME: Millis = Millis::seconds(3);
@@ -124,6 +125,8 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         wordless: false,
         unattended: false,
         queued_at: None,
+        priority: Priority::Normal,
+        labels: BTreeSet::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What operators do: take over, write, leave notes, hand back, settle, close.
+//! What operators do: take over, write, leave notes, judge, hand back, settle, close.
 
 use super::calls;
 use super::closing;
@@ -12,6 +12,7 @@ use crate::model::decision::Reply;
 use crate::model::entry::{By, HolderKind, Kind, OutcomeKind};
 use crate::model::ids::{CallId, ConversationId};
 use crate::model::input::{CallOutcome, Operator, Settled};
+use crate::model::triage::{MAX_LABELS, Triage};
 
 /// Takes a conversation over: compare-and-set on the last `holder` entry. Words of a model still under way are dropped.
 pub fn claim(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, n: u32) {
@@ -108,6 +109,35 @@ pub fn noted(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, cli
         return draft.refuse(None, Some(id), RefusalCode::Full);
     }
     draft.entry(id, By::Operator, Kind::Note { text: text.to_owned(), name: operator.name.clone() });
+    draft.done(author, client_id, id, last);
+}
+
+/// Any operator gives the conversation labels or another priority: what it says to the customer stays as it is. What is so
+/// already changes nothing and makes no entry.
+pub fn triaged(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, client_id: &str, triage: &Triage) {
+    let author = Author::Operator(&operator.id);
+    if draft.answered_before(author, client_id) {
+        return;
+    }
+    let Some(conversation) = running(draft, id) else { return };
+    let last = conversation.seq;
+    let change = triage.against(conversation.priority, &conversation.labels);
+    if change.is_empty() {
+        return draft.done(author, client_id, id, last);
+    }
+    let mut labels = conversation.labels.clone();
+    change.apply(&mut labels);
+    if labels.len() > MAX_LABELS {
+        return draft.refuse(None, Some(id), RefusalCode::TooManyLabels);
+    }
+    if !room::for_words(draft, id) {
+        return draft.refuse(None, Some(id), RefusalCode::Full);
+    }
+    if let Some(conversation) = draft.edit(id) {
+        conversation.labels = labels;
+        conversation.priority = change.priority.unwrap_or(conversation.priority);
+    }
+    draft.entry(id, By::Operator, Kind::Triaged { triage: change, name: operator.name.clone() });
     draft.done(author, client_id, id, last);
 }
 

@@ -75,6 +75,9 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         Body::Noted { conversation, operator, client_id, text } => {
             operator_acts::noted(draft, *conversation, operator, client_id, text);
         }
+        Body::Triaged { conversation, operator, client_id, triage } => {
+            operator_acts::triaged(draft, *conversation, operator, client_id, triage);
+        }
         Body::OperatorClosed { conversation, operator } => operator_acts::closed(draft, *conversation, operator),
         Body::Settle { conversation, call, operator, state } => {
             operator_acts::settle(draft, *conversation, *call, operator, *state);

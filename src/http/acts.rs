@@ -1,16 +1,19 @@
 //! What a company does in a conversation: an input is appended, and the answer under its id is waited for.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::conversations::{conversation_id, show};
 use super::keys::{ApiKey, Right};
 use super::problem::{ApiError, Problem};
+use super::reading::Found;
 use super::wire::{self, View};
 use super::{Parts, fields, reading};
 use crate::engine::inbox::Asked;
@@ -20,6 +23,7 @@ use crate::model::entry::{Kind, Logged};
 use crate::model::event::Event;
 use crate::model::ids::{ActorId, CallId, ConversationId};
 use crate::model::input::{Body as Input, Settled};
+use crate::model::triage::{Label, MAX_LABELS, Triage, WrongLabel, WrongPriority};
 
 /// What a refusal is over HTTP.
 pub fn refusal(code: RefusalCode) -> ApiError {
@@ -34,6 +38,7 @@ pub fn refusal(code: RefusalCode) -> ApiError {
         | RefusalCode::ConfirmGone
         | RefusalCode::Full
         | RefusalCode::Conflict
+        | RefusalCode::TooManyLabels
         | RefusalCode::NotUnknown
         | RefusalCode::Paused => StatusCode::CONFLICT,
     };
@@ -114,6 +119,17 @@ fn caller<'p>(
     Ok((key, conversation_id(&id)?))
 }
 
+/// What an act that is sent again is known by.
+fn client_id(body: &Map<String, Value>) -> Result<String, ApiError> {
+    let client_id = fields::required(body, "client_id")?;
+    // As in chat: it must not be short enough to come twice by chance.
+    let plain = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !plain || !(16..=64).contains(&client_id.len()) {
+        return Err(ApiError::invalid("/client_id", "`client_id` is 16 to 64 letters, digits, `-` or `_`."));
+    }
+    Ok(client_id)
+}
+
 macro_rules! documented {
     ($(#[$about:meta])* $name:ident $path:literal $body:literal, $($handler:tt)*) => {
         $(#[$about])*
@@ -182,16 +198,73 @@ documented! {
     ) -> Result<Response, ApiError> {
         let (key, conversation) = caller(&parts, &headers, id)?;
         let body = fields::object(&headers, body, &parts.limits, &["client_id", "text"]).await?;
-        let client_id = fields::required(&body, "client_id")?;
-        // As in chat: what a resent message is known by must not be short enough to come twice by chance.
-        let plain = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-        if !plain || !(16..=64).contains(&client_id.len()) {
-            return Err(ApiError::invalid("/client_id", "`client_id` is 16 to 64 letters, digits, `-` or `_`."));
-        }
+        let client_id = client_id(&body)?;
         let text = fields::required(&body, "text")?;
         let input = Input::OperatorSaid { conversation, operator: key.operator(), client_id, text };
         act(&parts, conversation, input, |kind| matches!(kind, Kind::Message { .. })).await
     }
+}
+
+documented! {
+    /// Gives the conversation labels or another priority; answers with both as they are now. Customers never see them.
+    triage "/v1/conversations/{id}/triage" "`{client_id, priority?, add?, remove?}`: `priority` is `low`, `normal`, `high` or `urgent`; `add` and `remove` are lists of labels",
+    (
+        State(parts): State<Parts>,
+        headers: HeaderMap,
+        id: Result<Path<String>, PathRejection>,
+        body: Body,
+    ) -> Result<Response, ApiError> {
+        let (key, conversation) = caller(&parts, &headers, id)?;
+        let body = fields::object(&headers, body, &parts.limits, &["client_id", "priority", "add", "remove"]).await?;
+        let client_id = client_id(&body)?;
+        let priority = fields::optional(&body, "priority")?.map(|text| text.parse());
+        let priority = priority.transpose().map_err(|wrong: WrongPriority| wrong_field("/priority", &wrong))?;
+        let triage = Triage { priority, add: labels(&body, "add")?, remove: labels(&body, "remove")? };
+        if triage.is_empty() {
+            return Err(ApiError::invalid("", "Nothing is to change: `priority`, `add` or `remove` says what."));
+        }
+        let input = Input::Triaged { conversation, operator: key.operator(), client_id, triage };
+        let found = reading::find(&parts, conversation).await?;
+        match parts.inbox.ask(found.customer(), input).await? {
+            Asked::Later(_) => return Ok(later(&format!("/v1/conversations/{conversation}"))),
+            Asked::Answered(answer, _) => if let Reply::Refused(code) = answer.reply { return Err(refusal(code)) },
+        }
+        Ok(Json(judged(&parts, conversation).await?).into_response())
+    }
+}
+
+/// The priority and labels of a conversation as they are.
+async fn judged(parts: &Parts, id: ConversationId) -> Result<Value, ApiError> {
+    Ok(match reading::find(parts, id).await? {
+        Found::Live(_, it) => json!({ "id": id, "priority": it.priority, "labels": it.labels }),
+        Found::Recorded(it) => json!({ "id": id, "priority": it.priority, "labels": it.labels }),
+    })
+}
+
+/// Labels of a list that may be there; nobody says more of them at once than a conversation may have.
+fn labels(body: &Map<String, Value>, name: &str) -> Result<BTreeSet<Label>, ApiError> {
+    let list = match body.get(name) {
+        None | Some(Value::Null) => return Ok(BTreeSet::new()),
+        Some(Value::Array(list)) if list.len() <= MAX_LABELS => list,
+        Some(_) => {
+            let detail = format!("`{name}` is a list of {MAX_LABELS} labels at most.");
+            return Err(ApiError::invalid(format!("/{name}"), detail));
+        }
+    };
+    let label = |(at, value): (usize, &Value)| {
+        let pointer = format!("/{name}/{at}");
+        let text = value.as_str().ok_or_else(|| ApiError::invalid(&*pointer, "A label is a text."))?;
+        text.parse().map_err(|wrong: WrongLabel| wrong_field(&pointer, &wrong))
+    };
+    list.iter().enumerate().map(label).collect()
+}
+
+/// 400 at a field, with why its value is none.
+pub fn wrong_field(pointer: &str, wrong: &impl std::fmt::Display) -> ApiError {
+    let text = wrong.to_string();
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    ApiError::invalid(pointer, format!("{first}{}.", chars.as_str()))
 }
 
 documented! {

@@ -19,6 +19,7 @@ use crate::ingest::fields::{customer, name};
 use crate::model::decision::SummaryState;
 use crate::model::event::{Event, OPEN};
 use crate::model::ids::ConversationId;
+use crate::model::triage::{Priority, WrongLabel};
 use crate::record::ConversationFilter;
 
 /// Which conversations are meant.
@@ -30,6 +31,11 @@ pub struct Wanted {
     /// `waiting`, `open` or `closed`.
     #[param(value_type = Option<String>)]
     state: Option<SummaryState>,
+    /// With this label.
+    label: Option<String>,
+    /// `low`, `normal`, `high` or `urgent`.
+    #[param(value_type = Option<String>)]
+    priority: Option<Priority>,
     /// Where to go on: the `cursor` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 200; 50 where it is not said.
@@ -58,7 +64,10 @@ pub async fn list(
         Some(text) => Some(customer("query customer", text).map_err(|refused| super::intake::error_of(&refused))?),
         None => None,
     };
-    let filter = ConversationFilter { customer, state: wanted.state, ..ConversationFilter::default() };
+    let label = wanted.label.as_deref().map(str::parse).transpose();
+    let label = label.map_err(|wrong: WrongLabel| super::acts::wrong_field("query label", &wrong))?;
+    let (state, priority) = (wanted.state, wanted.priority);
+    let filter = ConversationFilter { customer, state, label, priority, ..ConversationFilter::default() };
     let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
     let after = cursor("cursor", wanted.cursor.as_deref())?;
     let page = parts.record.conversations(&filter, after.as_ref(), limit).await?;

@@ -90,6 +90,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/conversations/{id}/release", post(acts::release))
         .route("/v1/conversations/{id}/messages", post(acts::message))
         .route("/v1/conversations/{id}/calls/{call_id}/settle", post(acts::settle))
+        .route("/v1/conversations/{id}/triage", post(acts::triage))
         .route("/v1/conversations/{id}/close", post(acts::close))
         .route("/v1/attachments/{id}", get(files::get))
         .route("/v1/customers/{customer}", get(customers::get).delete(customers::erase))

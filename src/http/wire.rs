@@ -2,6 +2,8 @@
 //!
 //! Customers get what is on a list: a field that is added to an entry later stays inside until it is put there.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::markup;
@@ -10,6 +12,7 @@ use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::{By, Entry, HolderKind, Kind};
 use crate::model::ids::{ActorId, ConversationId};
 use crate::model::time::Ms;
+use crate::model::triage::{Label, Priority};
 
 /// Who reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,10 @@ pub struct Shown<'a> {
     pub last_seq: u32,
     /// `n` of the last `holder` entry; what `claim` compares with.
     pub holder_n: u32,
+    /// How soon it should be answered; for the company.
+    pub priority: Priority,
+    /// What operators find it by; for the company.
+    pub labels: &'a BTreeSet<Label>,
 }
 
 impl<'a> Shown<'a> {
@@ -71,6 +78,8 @@ impl<'a> Shown<'a> {
             opened_at: conversation.opened_at,
             last_seq: conversation.seq,
             holder_n: conversation.holder_n,
+            priority: conversation.priority,
+            labels: &conversation.labels,
         }
     }
 
@@ -88,6 +97,8 @@ impl<'a> Shown<'a> {
             opened_at: summary.opened_at,
             last_seq: summary.seq,
             holder_n: summary.holder_n,
+            priority: summary.priority,
+            labels: &summary.labels,
         }
     }
 }
@@ -95,7 +106,7 @@ impl<'a> Shown<'a> {
 /// A conversation with entries that were made by [`entry`] or [`entries`].
 ///
 /// A customer gets `{id, playbook, state, holder, why, last_seq, entries}`, the company
-/// `{id, customer, playbook, state, holder, operator?, holder_n, why, outcome?, opened_at?, last_seq, entries}`.
+/// `{id, customer, playbook, state, holder, operator?, holder_n, priority, labels, why, outcome?, opened_at?, last_seq, entries}`.
 pub fn conversation(shown: &Shown<'_>, entries: Vec<Value>, view: View) -> Value {
     let mut form = listed(shown, view);
     if let Some(form) = form.as_object_mut() {
@@ -119,6 +130,8 @@ pub fn listed(shown: &Shown<'_>, view: View) -> Value {
     {
         form.insert("customer".to_owned(), json!(shown.customer));
         form.insert("holder_n".to_owned(), json!(shown.holder_n));
+        form.insert("priority".to_owned(), json!(shown.priority));
+        form.insert("labels".to_owned(), json!(shown.labels));
         if let Some(name) = shown.operator {
             form.insert("operator".to_owned(), json!(name));
         }
@@ -201,6 +214,7 @@ fn shown_to_customers(entry: &Entry) -> Option<&'static [&'static str]> {
         | Kind::Fact { .. }
         | Kind::Step { .. }
         | Kind::Note { .. }
+        | Kind::Triaged { .. }
         | Kind::Handoff { .. }
         | Kind::Outcome { .. }
         | Kind::Rated { .. }
@@ -259,6 +273,32 @@ mod tests {
         assert_eq!((form["n"].clone(), form["kind"].clone()), (json!(7), json!("note")));
         let wrongly_visible = line(Kind::Note { text: "careful".to_owned(), name: "Ana".to_owned() }, true);
         assert_eq!(entry(&wrongly_visible, View::Customer), None);
+    }
+
+    #[test]
+    fn what_operators_judge_is_for_the_company_alone() {
+        let customer = ActorId::user("42");
+        let labels = ["vip".parse().unwrap()].into();
+        let id = ConversationId { partition: Partition(3), pos: Pos { ms: 1_764_000_000_000, n: 1 }, k: 0 };
+        let shown = Shown {
+            id,
+            customer: &customer,
+            playbook: "help",
+            state: SummaryState::Open,
+            holder: HolderKind::Queue,
+            operator: None,
+            why: "",
+            outcome: None,
+            opened_at: None,
+            last_seq: 1,
+            holder_n: 1,
+            priority: Priority::High,
+            labels: &labels,
+        };
+        let told = listed(&shown, View::Customer);
+        assert_eq!((told.get("priority"), told.get("labels")), (None, None));
+        let told = listed(&shown, View::Trace);
+        assert_eq!((&told["priority"], &told["labels"]), (&json!("high"), &json!(["vip"])));
     }
 
     #[test]

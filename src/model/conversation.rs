@@ -1,6 +1,6 @@
 //! The state of a conversation: small, kept with its customer. The words are in the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::Hasher;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::event::Event;
 use super::ids::{CallId, EventId, Pos};
 use super::input::{Choice, Operator, Proposal};
 use super::time::Ms;
+use super::triage::{Label, Priority};
 
 /// What deciding needs to know of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,6 +84,12 @@ pub struct Conversation {
     /// When it entered the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Ms>,
+    /// How soon it should be answered, as operators judge it.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// What operators find it by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<Label>,
 }
 
 /// Where a conversation stands.

@@ -138,6 +138,8 @@ pub enum RefusalCode {
     Full,
     /// Somebody else holds the conversation, or it changed hands meanwhile.
     Conflict,
+    /// The conversation would have more labels than it may.
+    TooManyLabels,
     /// The call is not one that can be settled.
     NotUnknown,
     /// The playbook is not in the catalog.
@@ -160,6 +162,7 @@ impl RefusalCode {
             RefusalCode::ConfirmGone => "confirm_gone",
             RefusalCode::Full => "full",
             RefusalCode::Conflict => "conflict",
+            RefusalCode::TooManyLabels => "too_many_labels",
             RefusalCode::NotUnknown => "not_unknown",
             RefusalCode::UnknownPlaybook => "unknown_playbook",
             RefusalCode::Paused => "paused",
@@ -178,6 +181,7 @@ impl RefusalCode {
             RefusalCode::ConfirmGone => "This was already settled, or it has lapsed.",
             RefusalCode::Full => "This conversation is full.",
             RefusalCode::Conflict => "The conversation changed hands meanwhile.",
+            RefusalCode::TooManyLabels => "A conversation has 10 labels at most: take one off first.",
             RefusalCode::NotUnknown => "This call is not waiting to be settled.",
             RefusalCode::UnknownPlaybook => "There is no such playbook.",
             RefusalCode::Paused => "This playbook is paused.",

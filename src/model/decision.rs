@@ -1,5 +1,7 @@
 //! What deciding returns: what changes, what is to be done outside, who is to be told.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -9,6 +11,7 @@ use super::entry::{HolderKind, Logged, Verdict};
 use super::ids::{ActorId, CallId, ConversationId, EventId, Pos};
 use super::time::Ms;
 use super::topic::{Follow, Heard, Mark};
+use super::triage::{Label, Priority};
 
 /// What one input changes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -357,6 +360,12 @@ pub struct Summary {
     pub unattended: bool,
     /// A write of it waits to be settled by a person.
     pub unknown_call: bool,
+    /// How soon it should be answered, as operators judge it.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
+    /// What operators find it by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub labels: BTreeSet<Label>,
     /// Number of the last entry.
     pub n: u32,
     /// Number of the last entry that the customer may see.

@@ -8,6 +8,7 @@ use super::event::Event;
 use super::ids::{CallId, ConversationId, EntryId, EventId, Pos};
 use super::input::{Choice, Proposal};
 use super::time::Ms;
+use super::triage::Triage;
 
 /// One line of a conversation's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,6 +105,14 @@ pub enum Kind {
         /// The words.
         text: String,
         /// Who wrote them.
+        name: String,
+    },
+    /// Inner: an operator gave the conversation labels or another priority.
+    Triaged {
+        /// What changed; nothing that was so before.
+        #[serde(flatten)]
+        triage: Triage,
+        /// Who did.
         name: String,
     },
     /// Inner: why a person is needed.

@@ -43,7 +43,7 @@ pub fn said(text: &str) -> String {
 }
 
 /// Separators that some readers take for a new line, marks that turn the direction, and characters without a form.
-fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     matches!(
         character,
         '\u{7f}'..='\u{9f}'

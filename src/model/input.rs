@@ -8,6 +8,7 @@ use super::event::{Event, Trust};
 use super::ids::{ActorId, CallId, ConversationId, EventId, Partition, Pos};
 use super::time::Ms;
 use super::topic::{Found, Heard, Told};
+use super::triage::Triage;
 
 /// One line of the inbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,6 +184,17 @@ pub enum Body {
         client_id: String,
         /// The words.
         text: String,
+    },
+    /// An operator, whoever holds the conversation, gave it labels or another priority.
+    Triaged {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Who did.
+        operator: Operator,
+        /// The form's own id of the act.
+        client_id: String,
+        /// What is to change.
+        triage: Triage,
     },
     /// An operator ended the conversation.
     OperatorClosed {

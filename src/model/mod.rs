@@ -25,3 +25,4 @@ pub mod retry_after;
 pub mod scope;
 pub mod time;
 pub mod topic;
+pub mod triage;

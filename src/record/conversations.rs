@@ -12,6 +12,7 @@ use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::{Entry, HolderKind};
 use crate::model::ids::{ActorId, ConversationId};
 use crate::model::time::Ms;
+use crate::model::triage::{Label, Priority};
 
 /// Counts in tabs go no further: "999+" says enough, and counting stays cheap.
 const MOST_COUNTED: i64 = 1_000;
@@ -31,6 +32,10 @@ pub struct ConversationFilter {
     pub holder: Option<HolderKind>,
     /// Of this playbook.
     pub playbook: Option<String>,
+    /// With this label.
+    pub label: Option<Label>,
+    /// Of this priority.
+    pub priority: Option<Priority>,
     /// With this in customer, key, playbook or words; taken as it is, 200 characters at most.
     pub search: Option<String>,
 }
@@ -41,7 +46,8 @@ pub enum View {
     /// All that are listed, the latest change first.
     #[default]
     All,
-    /// Those that need a person, and those that this operator holds; who waits longest first.
+    /// Those that need a person, and those that this operator holds; the highest priority first, and of one priority who
+    /// waits longest.
     NeedsPerson {
         /// The operator's id.
         operator: String,
@@ -102,9 +108,8 @@ pub struct LastWords {
     pub at: Ms,
 }
 
-const LISTED: &str = "select c.summary, p.name, c.last_by, c.last_text, c.last_at, c.needs_since, \
-                      coalesce(c.needs_since, c.updated_at), c.updated_at \
-                      from conversation c left join customer p on p.id = c.customer";
+/// Who comes first of those that need a person, as one number: a priority outweighs every time before the year 33658.
+const SOONEST: &str = "(3 - c.priority) * 1000000000000000 + coalesce(c.needs_since, c.updated_at)";
 
 impl Record {
     /// A conversation as lists show it, listed or not.
@@ -133,18 +138,21 @@ impl Record {
         limit: u32,
     ) -> Result<Page<Listed>, RecordError> {
         let limit = limit.clamp(1, MOST);
-        let longest_first = matches!(filter.view, View::NeedsPerson { .. });
+        let soonest_first = matches!(filter.view, View::NeedsPerson { .. });
         let mut wanted = conditions(filter);
-        let (sort, order) =
-            if longest_first { ("coalesce(c.needs_since, c.updated_at)", "asc") } else { ("c.updated_at", "desc") };
+        let (sort, order) = if soonest_first { (SOONEST, "asc") } else { ("c.updated_at", "desc") };
         if let Some(Cursor { at, id }) = cursor.cloned() {
-            let than = if longest_first { ">" } else { "<" };
+            let than = if soonest_first { ">" } else { "<" };
             let (a, b, c) = (wanted.next(Cell::Int(at)), wanted.next(Cell::Int(at)), wanted.next(Cell::Text(id)));
             wanted.parts.push(format!("({sort} {than} {a} or ({sort} = {b} and c.id {than} {c}))"));
         }
         let most = wanted.next(Cell::Int(i64::from(limit) + 1));
-        let sql =
-            format!("{LISTED} where {} order by {sort} {order}, c.id {order} limit {most}", wanted.parts.join(" and "));
+        let sql = format!(
+            "select c.summary, p.name, c.last_by, c.last_text, c.last_at, c.needs_since, {SOONEST}, c.updated_at \
+                 from conversation c left join customer p on p.id = c.customer \
+                 where {} order by {sort} {order}, c.id {order} limit {most}",
+            wanted.parts.join(" and ")
+        );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for cell in wanted.cells {
             query = bind(query, cell);
@@ -152,7 +160,7 @@ impl Record {
         let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
         let items = rows.iter().map(|row| self.listed(row)).collect::<Result<Vec<_>, _>>()?;
         let page = Page::cut(items, limit, |(listed, sort, updated)| {
-            (if longest_first { *sort } else { *updated }, listed.summary.id.to_string())
+            (if soonest_first { *sort } else { *updated }, listed.summary.id.to_string())
         });
         Ok(Page { items: page.items.into_iter().map(|(listed, ..)| listed).collect(), cursor: page.cursor })
     }
@@ -162,19 +170,36 @@ impl Record {
     /// # Errors
     /// The record's.
     pub async fn counts(&self, operator: &str, now: Ms) -> Result<ViewCounts, RecordError> {
-        let needs = View::NeedsPerson { operator: operator.to_owned(), now };
+        self.counts_within(&ConversationFilter::default(), operator, now).await
+    }
+
+    /// The same of those alone that have what a filter says beside its view.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn counts_within(
+        &self,
+        filter: &ConversationFilter,
+        operator: &str,
+        now: Ms,
+    ) -> Result<ViewCounts, RecordError> {
+        let of = async |view: View| self.count(&ConversationFilter { view, ..filter.clone() }).await;
         Ok(ViewCounts {
-            needs_person: self.count(needs).await?,
-            assistant: self.count(View::Assistant).await?,
-            waiting: self.count(View::Waiting).await?,
-            snoozed: self.count(View::Snoozed { now }).await?,
-            closed: self.count(View::Closed).await?,
-            all: self.count(View::All).await?,
+            needs_person: of(View::NeedsPerson { operator: operator.to_owned(), now }).await?,
+            assistant: of(View::Assistant).await?,
+            waiting: of(View::Waiting).await?,
+            snoozed: of(View::Snoozed { now }).await?,
+            closed: of(View::Closed).await?,
+            all: of(View::All).await?,
         })
     }
 
-    async fn count(&self, view: View) -> Result<Option<u32>, RecordError> {
-        let mut wanted = conditions(&ConversationFilter { view, ..ConversationFilter::default() });
+    /// How many conversations a filter has; none for "more than can be counted cheaply".
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn count(&self, filter: &ConversationFilter) -> Result<Option<u32>, RecordError> {
+        let mut wanted = conditions(filter);
         let most = wanted.next(Cell::Int(MOST_COUNTED));
         let sql = format!(
             "select count(*) from (select 1 from conversation c where {} limit {most}) counted",
@@ -272,6 +297,17 @@ fn conditions(filter: &ConversationFilter) -> Wanted {
         if let Some(value) = value {
             let parameter = wanted.next(Cell::Text(value));
             wanted.parts.push(format!("{column} = {parameter}"));
+        }
+    }
+    if let Some(label) = &filter.label {
+        let label = wanted.next(Cell::Text(label.to_string()));
+        wanted.parts.push(format!("c.id in (select l.conversation from conversation_label l where l.label = {label})"));
+    }
+    if let Some(priority) = filter.priority {
+        wanted.parts.push(format!("c.priority = {}", priority.rank()));
+        // Said twice, for the index that leaves out what nobody has judged.
+        if !priority.is_normal() {
+            wanted.parts.push(format!("c.priority <> {}", Priority::Normal.rank()));
         }
     }
     if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {

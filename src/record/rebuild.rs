@@ -13,7 +13,8 @@ use crate::model::ids::{ActorId, EventId, Partition};
 const PAGE: i64 = 500;
 
 /// Every view's table.
-const VIEWS: [&str; 7] = ["event", "verdict", "goal", "conversation", "entry", "customer", "follower"];
+const VIEWS: [&str; 8] =
+    ["event", "verdict", "goal", "conversation", "conversation_label", "entry", "customer", "follower"];
 
 /// Deletes all rows of a customer from the views.
 pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> Result<(), sqlx::Error> {
@@ -24,6 +25,7 @@ pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> R
          or conversation in (select id from conversation where customer = $1)",
         "delete from entry where conversation in (select id from conversation where customer = $1)",
         "delete from snoozed where conversation in (select id from conversation where customer = $1)",
+        "delete from conversation_label where conversation in (select id from conversation where customer = $1)",
         "delete from conversation where customer = $1",
         "delete from event where customer = $1",
         "delete from customer where id = $1",

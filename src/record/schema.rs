@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "operators", include_str!("../../migrations/0002_operators.sql")),
     (3, "topics", include_str!("../../migrations/0003_topics.sql")),
     (4, "attachments", include_str!("../../migrations/0004_attachments.sql")),
+    (5, "triage", include_str!("../../migrations/0005_triage.sql")),
 ];
 
 /// Brings the tables up to date.

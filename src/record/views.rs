@@ -2,13 +2,14 @@
 //!
 //! The same function serves the projector and `rebuild`, so both come to the same rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use sqlx::AnyConnection;
 
 use super::archive::json;
 use super::attachments;
+use super::labels;
 use super::line::{EventHead, Line, StoredText};
 use super::rebuild::{forget, forget_lines};
 use super::rows::{Cell, insert, int};
@@ -26,6 +27,8 @@ struct Changes {
     verdicts: BTreeMap<(EventId, String), Judged>,
     goals: BTreeMap<(EventId, ConversationId), GoalReached>,
     conversations: BTreeMap<ConversationId, Summary>,
+    /// Those whose labels or priority were changed.
+    triaged: BTreeSet<ConversationId>,
     last: BTreeMap<ConversationId, Last>,
     entries: BTreeMap<(ConversationId, u32), Vec<Cell>>,
     customers: BTreeMap<ActorId, Map<String, Value>>,
@@ -84,6 +87,9 @@ impl Changes {
             let words = words(&entry.kind);
             if let Kind::Message { attachments, .. } = &entry.kind {
                 self.attachments.extend(attachments.iter().map(|named| (named.id.clone(), *conversation)));
+            }
+            if let Kind::Triaged { .. } = &entry.kind {
+                self.triaged.insert(*conversation);
             }
             if let Some(text) = words.as_ref().filter(|_| entry.visible) {
                 let last = Last {
@@ -150,6 +156,9 @@ impl Changes {
         let goals = self.goals.into_iter().map(|((event, _), goal)| goal_cells(event, &goal)).collect();
         let suffix = "on conflict (event, conversation) do update set value = excluded.value";
         insert(connection, "goal", &["event", "conversation", "value"], goals, suffix).await?;
+        // Most conversations have no label, and then only a change of them can have taken the last one off.
+        let labelled = self.conversations.values().filter(|it| !it.labels.is_empty() || self.triaged.contains(&it.id));
+        let labelled = labelled.map(|it| (it.id, it.labels.clone())).collect();
         let conversations = self
             .conversations
             .into_values()
@@ -174,6 +183,7 @@ impl Changes {
                 "summary",
                 "outcome",
                 "handed",
+                "priority",
                 "last_by",
                 "last_text",
                 "last_at",
@@ -182,12 +192,13 @@ impl Changes {
             "on conflict (id) do update set customer = excluded.customer, playbook = excluded.playbook, \
              listed = excluded.listed, state = excluded.state, holder = excluded.holder, operator = excluded.operator, \
              needs_since = excluded.needs_since, updated_at = excluded.updated_at, summary = excluded.summary, \
-             outcome = excluded.outcome, handed = excluded.handed, \
+             outcome = excluded.outcome, handed = excluded.handed, priority = excluded.priority, \
              last_by = coalesce(excluded.last_by, conversation.last_by), \
              last_text = coalesce(excluded.last_text, conversation.last_text), \
              last_at = coalesce(excluded.last_at, conversation.last_at)",
         )
         .await?;
+        labels::write(connection, labelled).await?;
         for (id, last) in self.last {
             let sql = "update conversation set last_by = $1, last_text = $2, last_at = $3 where id = $4";
             let mut query = sqlx::query(sql);
@@ -281,6 +292,7 @@ fn conversation_cells(summary: &Summary, last: Option<Last>) -> Vec<Cell> {
         Cell::MaybeText(summary.outcome.as_ref().map(|outcome| name_of(&outcome.kind))),
         // The first entry that changes hands asks for a person, or is one.
         Cell::Int(i64::from(summary.holder_n > 0)),
+        Cell::Int(i64::from(summary.priority.rank())),
     ];
     match last {
         Some(last) => row.extend([last.by, last.text, last.at]),

@@ -339,6 +339,7 @@ fn conversation_of(body: &mut Body) -> Option<&mut ConversationId> {
         | Body::Helped { conversation, .. }
         | Body::Stopped { conversation, .. }
         | Body::Noted { conversation, .. }
+        | Body::Triaged { conversation, .. }
         | Body::Closed { conversation, .. }
         | Body::Claim { conversation, .. }
         | Body::Release { conversation, .. }

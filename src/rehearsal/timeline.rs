@@ -121,6 +121,7 @@ fn entry_line(entry: &Entry) -> Option<String> {
             }
         },
         Kind::Note { text, .. } => format!("note: {text}"),
+        Kind::Triaged { triage, .. } => triage.to_string(),
         Kind::Handoff { reason, .. } => format!("a person is asked for: {reason}"),
         Kind::Outcome { outcome, value: None } => format!("outcome {}", word(outcome)),
         Kind::Outcome { outcome, value: Some(value) } => format!("outcome {}, value {value}", word(outcome)),

@@ -23,6 +23,7 @@ use beckon::model::ids::{ActorId, CallId, ConversationId, EntryId, EventId, Part
 use beckon::model::input::{Body, Envelope, To};
 use beckon::model::live::Live;
 use beckon::model::time::{Millis, Ms};
+use beckon::model::triage::Triage;
 use beckon::record::{NewAccount, Record, Role};
 use beckon::secret::Secret;
 use beckon::store::{Batch, Bounds, Channel, Committed, NewEntry, NewInput, Store};
@@ -627,6 +628,9 @@ async fn what_comes_from_outside_is_text_on_every_page() {
             row.why = evil.to_owned();
             row.playbook = evil.to_owned();
             row.team = Some(evil.to_owned());
+            // No door takes such a label; what is stored is escaped all the same.
+            row.labels = [serde_json::from_value(json!(evil)).unwrap()].into();
+            let triage = Triage { add: row.labels.clone(), ..Triage::default() };
             line.conversations = vec![row];
             line.traits = json!({ "name": evil, evil: evil }).as_object().cloned();
             line.verdicts = vec![judged(about, evil, Verdict::NotMatched, Some(evil), None)];
@@ -649,6 +653,7 @@ async fn what_comes_from_outside_is_text_on_every_page() {
                     By::Customer,
                     Kind::Rated { score: 1, comment: Some(evil.to_owned()), client_id: String::new() },
                 ),
+                entry(conversation, 7, 2, By::Operator, Kind::Triaged { triage, name: evil.to_owned() }),
             ];
             line
         })
@@ -658,6 +663,8 @@ async fn what_comes_from_outside_is_text_on_every_page() {
     let name: String = evil.chars().take(80).collect();
     let saved = browser.act("/operator/replies", &[("name", &name), ("words", evil)]).await;
     assert_eq!(saved.status, 303, "{}", saved.body);
+    let filter = [("name", &name[..40]), ("query", &format!("view=all&q={evil}")), ("shared", "yes")];
+    assert_eq!(browser.act("/operator/filters", &filter).await.status, 303);
     let quoted: String = url::form_urlencoded::byte_serialize(evil.as_bytes()).collect();
     let pages = [
         "/operator/".to_owned(),
@@ -673,6 +680,8 @@ async fn what_comes_from_outside_is_text_on_every_page() {
         format!("/operator/customers?q={quoted}"),
         "/operator/customers/user%3A42".to_owned(),
         "/operator/flow".to_owned(),
+        "/operator/filters".to_owned(),
+        format!("/operator/?label={quoted}&priority={quoted}"),
         "/operator/replies".to_owned(),
         "/operator/replies/pick".to_owned(),
         format!("/operator/palette?q={quoted}"),

@@ -1,11 +1,16 @@
 //! What the dashboard asks the record: flow, customers, events looked for, saved replies; on SQLite and PostgreSQL.
 
+use std::collections::BTreeSet;
+
 use beckon::model::conversation::Outcome;
-use beckon::model::decision::SummaryState;
-use beckon::model::entry::{By, HolderKind, OutcomeKind, Verdict};
+use beckon::model::decision::{Summary, SummaryState};
+use beckon::model::entry::{By, Entry, HolderKind, Kind, Logged, OutcomeKind, Verdict};
 use beckon::model::ids::ActorId;
 use beckon::model::time::Ms;
-use beckon::record::{ConversationFilter, Cursor, EventFilter, FlowTalk, Line, LineId, SaveError, Snoozed, View};
+use beckon::model::triage::{Priority, Triage};
+use beckon::record::{
+    ConversationFilter, Cursor, EventFilter, FilterError, FlowTalk, Line, LineId, Record, SaveError, Snoozed, View,
+};
 use serde_json::json;
 
 use super::record::{
@@ -147,9 +152,13 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "alter table conversation drop column handed",
         "drop table saved_reply",
         "drop table snoozed",
+        "drop table saved_filter",
+        "drop table conversation_label",
+        "drop index conversation_priority",
+        "alter table conversation drop column priority",
         "drop index verdict_conversation",
         "update customer set search = lower(id) || substr(search, 10) where id like 'anon:%'",
-        "delete from _sqlx_migrations where version = 2",
+        "delete from _sqlx_migrations where version in (2, 5)",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
@@ -217,4 +226,130 @@ async fn what_is_put_off_needs_nobody_until_then_or_until_something_happens() {
     put_off(100, 50).await;
     record.snooze(conversation(1), None).await.unwrap();
     assert_eq!(listed(99).await, [true, false], "somebody woke it");
+}
+
+/// Conversations of customers `1` to `4` that wait for a person since then, in this order, with what operators gave them.
+async fn judged_day(record: &Record) {
+    let given = [(Priority::Normal, vec![]), (Priority::Low, vec!["vip"]), (Priority::Urgent, vec!["refund", "vip"])];
+    let given = given.into_iter().chain([(Priority::Normal, vec!["refund"])]);
+    for (n, (priority, labels)) in (1..).zip(given) {
+        let mut line = event_line(n, &n.to_string(), "page.viewed");
+        let mut row = summary(n, &n.to_string(), SummaryState::Open, HolderKind::Queue, n);
+        row.queued_at = Some(Ms(pos(n).ms));
+        (row.priority, row.labels) = (priority, labels.into_iter().map(|label| label.parse().unwrap()).collect());
+        line.line.entries = vec![triaged(n, 1, &row)];
+        line.line.conversations = vec![row];
+        record.archive(PARTITION, vec![line]).await.unwrap();
+    }
+}
+
+fn triaged(of: u64, n: u32, row: &Summary) -> Logged {
+    let triage = Triage { priority: Some(row.priority), add: row.labels.clone(), remove: BTreeSet::new() };
+    let Logged { conversation, entry } = message(conversation(of), n, By::Operator, "");
+    let kind = Kind::Triaged { triage, name: "Rui".to_owned() };
+    Logged { conversation, entry: Entry { visible: false, kind, ..entry } }
+}
+
+#[tokio::test]
+async fn the_highest_priority_comes_first_and_labels_are_found_also_after_a_rebuild() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    judged_day(&record).await;
+    let needs = || View::NeedsPerson { operator: "op".to_owned(), now: Ms(pos(9).ms) };
+    let listed = async |filter: ConversationFilter| {
+        let (first, rest) = {
+            let first = record.conversations(&filter, None, 2).await.unwrap();
+            let rest = match &first.cursor {
+                Some(cursor) => record.conversations(&filter, Some(cursor), 50).await.unwrap().items,
+                None => Vec::new(),
+            };
+            (first.items, rest)
+        };
+        let rows: Vec<u64> = first.iter().chain(&rest).map(|row| row.summary.id.pos.ms - pos(0).ms).collect();
+        let counted = record.count(&filter).await.unwrap();
+        assert_eq!(counted, Some(u32::try_from(rows.len()).unwrap()));
+        rows
+    };
+    let with = |label: Option<&str>, priority: Option<Priority>, view: View| ConversationFilter {
+        label: label.map(|label| label.parse().unwrap()),
+        priority,
+        view,
+        ..ConversationFilter::default()
+    };
+    let check = async || {
+        assert_eq!(listed(with(None, None, needs())).await, [3, 1, 4, 2], "and who waits longest, page by page");
+        assert_eq!(listed(with(None, None, View::All)).await, [4, 3, 2, 1], "elsewhere the latest change first");
+        assert_eq!(listed(with(Some("VIP"), None, needs())).await, [3, 2]);
+        assert_eq!(listed(with(Some("refund"), Some(Priority::Normal), needs())).await, [4]);
+        assert_eq!(listed(with(None, Some(Priority::Normal), View::All)).await, [4, 1]);
+        assert_eq!(listed(with(Some("nothing"), None, View::All)).await, [0_u64; 0]);
+        let counts = record.counts_within(&with(Some("vip"), None, View::All), "op", Ms(pos(9).ms)).await.unwrap();
+        assert_eq!((counts.needs_person, counts.closed, counts.all), (Some(2), Some(0), Some(2)));
+        assert_eq!(record.labels_in_use().await.unwrap(), ["refund", "vip"]);
+    };
+    check().await;
+    let before = dump(&folder, &VIEWS).await;
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(dump(&folder, &VIEWS).await, before);
+    check().await;
+
+    // The last label is taken off; what is erased is found by nothing.
+    let mut line = event_line(5, "2", "page.viewed");
+    let row = summary(2, "2", SummaryState::Open, HolderKind::Queue, 2);
+    line.line.entries = vec![triaged(2, 2, &row)];
+    line.line.conversations = vec![row];
+    let mut erased = empty_line(6, Some(ActorId::user("3")));
+    erased.erased = true;
+    let erased = Line { id: LineId { epoch: 1, n: 6 }, line: erased, input: None };
+    record.archive(PARTITION, vec![line, erased]).await.unwrap();
+    assert_eq!(record.labels_in_use().await.unwrap(), ["refund"]);
+    let before = dump(&folder, &VIEWS).await;
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(dump(&folder, &VIEWS).await, before);
+}
+
+#[tokio::test]
+async fn a_saved_filter_is_its_operators_or_shared_and_there_are_ten_of_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    let save =
+        async |who: &str, name: &str, shared: bool| record.save_filter(who, name, "view=all", shared, Ms(1)).await;
+    let names = async |who: &str| {
+        let all = record.saved_filters(who).await.unwrap();
+        all.into_iter().map(|saved| saved.name).collect::<Vec<_>>()
+    };
+    let mine = save("rui", "Mine", false).await.unwrap();
+    let all = save("ada", "All", true).await.unwrap();
+    assert_eq!(
+        (names("rui").await, names("ada").await),
+        (vec!["Mine".to_owned(), "All".to_owned()], vec!["All".to_owned()])
+    );
+    for n in 1..10 {
+        save("rui", &format!("R{n}"), false).await.unwrap();
+        save("ada", &format!("S{n}"), true).await.unwrap();
+    }
+    assert!(matches!(save("rui", "More", false).await, Err(FilterError::Full)));
+    assert!(matches!(save("rui", "More", true).await, Err(FilterError::Full)));
+    save("ada", "Her own", false).await.unwrap();
+    assert_eq!(names("rui").await.len(), 20);
+    for name in ["", &"x".repeat(41), "a\nb"] {
+        assert!(matches!(save("bo", name, false).await, Err(FilterError::Name)), "{name}");
+    }
+    let long = "x".repeat(5_000);
+    assert!(matches!(record.save_filter("bo", "Long", &long, false, Ms(1)).await, Err(FilterError::Query)));
+
+    let rename = async |id: &str, who: &str, admin: bool| record.rename_filter(id, who, admin, "Renamed").await;
+    assert!(matches!(rename(&mine, "ada", true).await, Err(FilterError::Gone)), "an admin changes nobody's own");
+    assert!(matches!(rename(&all, "ada", false).await, Err(FilterError::Gone)), "what all see, an admin changes");
+    rename(&mine, "rui", false).await.unwrap();
+    rename(&all, "bo", true).await.unwrap();
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(names("rui").await.iter().filter(|name| *name == "Renamed").count(), 2, "a rebuild leaves them alone");
+    assert!(!record.remove_filter(&mine, "ada", true).await.unwrap());
+    assert!(!record.remove_filter(&all, "rui", false).await.unwrap());
+    assert!(
+        record.remove_filter(&mine, "rui", false).await.unwrap()
+            && record.remove_filter(&all, "ada", true).await.unwrap()
+    );
+    assert_eq!(names("rui").await.len(), 18);
 }

@@ -1,11 +1,14 @@
 //! The record: archive, views and accounts.
 
+use std::collections::BTreeSet;
+
 use beckon::model::decision::{GoalReached, JournalLine, Judged, Summary, SummaryState};
 use beckon::model::entry::{By, Entry, HolderKind, Kind, Logged, Verdict};
 use beckon::model::event::Event;
 use beckon::model::ids::{ActorId, ConversationId, EntryId, EventId, Partition, Pos};
 use beckon::model::input::{Body, Envelope, Operator, To};
 use beckon::model::time::{Millis, Ms};
+use beckon::model::triage::Priority;
 use beckon::record::{
     AuditRow, ConversationFilter, Cursor, EventFilter, EventStatus, Line, LineId, NewAccount, Record, RecordError,
     Role, StoredText, View,
@@ -62,7 +65,7 @@ pub async fn dump(folder: &tempfile::TempDir, tables: &[&str]) -> Vec<String> {
     all
 }
 
-pub const VIEWS: [&str; 6] = ["event", "verdict", "goal", "conversation", "entry", "customer"];
+pub const VIEWS: [&str; 7] = ["event", "verdict", "goal", "conversation", "conversation_label", "entry", "customer"];
 const ARCHIVE: [&str; 3] = ["archive_line", "archive_refused", "archive_cursor"];
 
 pub fn pos(n: u64) -> Pos {
@@ -126,6 +129,8 @@ pub fn summary(n: u64, customer: &str, state: SummaryState, holder: HolderKind, 
         answer_by: None,
         unattended: false,
         unknown_call: false,
+        priority: Priority::Normal,
+        labels: BTreeSet::new(),
         n: 1,
         seq: 1,
         updated_at: Ms(pos(at).ms),

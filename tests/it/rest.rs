@@ -185,6 +185,14 @@ async fn wrong_requests_point_at_the_field_and_reach_no_inbox() {
         ("/v1/conversations/1-2-3-4/calls/1/settle", r#"{"state":"maybe"}"#, 400, "/state"),
         ("/v1/conversations/1-2-3-4/close", "[]", 400, ""),
         ("/v1/conversations/1-2-3-4/release", r#"{"note":7}"#, 400, "/note"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"priority":"high"}"#, 400, "/client_id"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef"}"#, 400, ""),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","priority":"top"}"#, 400, "/priority"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","add":"vip"}"#, 400, "/add"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","add":["vip",7]}"#, 400, "/add/1"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","add":["a,b"]}"#, 400, "/add/0"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","remove":[" "]}"#, 400, "/remove/0"),
+        ("/v1/conversations/1-2-3-4/triage", r#"{"client_id":"0123456789abcdef","add":["vip"]}"#, 404, ""),
     ];
     for (path, body, expected, pointer) in table {
         let (status, problem) = door.send(door.post(path).bearer_auth("k-backend").body(body)).await;
@@ -196,7 +204,13 @@ async fn wrong_requests_point_at_the_field_and_reach_no_inbox() {
     for path in [there, "/v1/conversations/x", "/v1/customers/user:nobody", "/v1/customers/nobody"] {
         assert_eq!(door.send(door.get(path).bearer_auth("k-backend")).await.0, 404, "{path}");
     }
-    for path in ["/v1/conversations?state=odd", "/v1/conversations?customer=u_1", "/v1/conversations/1-2-3-4?view=x"] {
+    for path in [
+        "/v1/conversations?state=odd",
+        "/v1/conversations?customer=u_1",
+        "/v1/conversations/1-2-3-4?view=x",
+        "/v1/conversations?priority=top",
+        "/v1/conversations?label=a,b",
+    ] {
         let (status, problem) = door.send(door.get(path).bearer_auth("k-backend")).await;
         assert_eq!(status, 400, "{path}");
         assert!(problem["pointer"].as_str().unwrap().starts_with("query"), "{problem}");

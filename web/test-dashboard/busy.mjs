@@ -49,6 +49,7 @@ export async function fill(office, browser, complaints) {
   await rui.waitForFunction((event) => fetch(`/operator/events?id=${event}`).then((answer) => answer.ok), { timeout: PATIENCE }, event);
   const conversation = await ana.opened();
   const story = await told(office, rui);
+  await judged(office, rui, `conversations/${conversation}?view=needs`);
   await rui.goto(`${office.address}/operator/${path}`);
   await shows(rui, "#hand", "Ada has the conversation.");
   const pages = {
@@ -65,10 +66,33 @@ export async function fill(office, browser, complaints) {
     event: `events/${event}`,
     outage: `events/${outage}`,
     flow: "flow",
+    filtered: "?view=all&label=vip",
+    filters: "filters",
     replies: "replies",
     setup: "setup",
   };
   return { pages, rui };
+}
+
+/** Labels, a priority, and filters that find them. */
+async function judged(office, rui, path) {
+  await rui.goto(`${office.address}/operator/${path}`);
+  await rui.click(".triage [data-key=l]");
+  await rui.type("#add", "vip, card trouble, واجهة, second try");
+  await rui.select("#judged", "urgent");
+  await follow(rui, "#judge .btn.pri");
+  const filtered = `${office.address}/operator/?view=all&label=vip`;
+  await rui.goto(filtered);
+  await shows(rui, "a.row .tags", "vip");
+  const ada = await office.operator(rui.browser(), ADA, []);
+  for (const [query, name, shared] of [["view=all&label=vip", "Important to us"], ["view=needs&priority=urgent", "عاجل"], ["view=all&q=card", "About cards", true]]) {
+    await ada.goto(`${office.address}/operator/?${query}`);
+    await ada.click(".narrowed summary");
+    await ada.type("#filter-name", name);
+    if (shared) await ada.click(".narrowed [name=shared]");
+    await follow(ada, ".narrowed form .btn");
+  }
+  await ada.close();
 }
 
 /** A conversation from its event to its goal, with a person in between; answers its id. */

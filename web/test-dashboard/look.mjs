@@ -46,6 +46,9 @@ const states = {
   }],
   keys: ["inbox", async (page) => await page.keyboard.press("?")],
   menu: ["held", async (page) => await page.click("#hand summary")],
+  labels: ["conversation", async (page) => await page.click(".triage [data-key=l]")],
+  filter: ["filtered", async (page) => await page.click(".narrowed summary")],
+  filtering: ["filters", async (page) => await page.click("main details summary")],
   snooze: ["conversation", async (page) => await page.click("#hand details summary")],
   note: ["conversation", async (page) => {
     await page.keyboard.press("n");

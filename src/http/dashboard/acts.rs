@@ -119,9 +119,14 @@ pub(super) async fn say(
 
 /// The form's own id of what is said: sent again it counts once.
 pub(super) fn client_id(posted: &Posted) -> Result<String, PageError> {
-    let client_id = posted.fields.get("client_id").to_owned();
+    id_in(posted, "client_id")
+}
+
+/// The same where another field of the form has it.
+pub(super) fn id_in(posted: &Posted, field: &str) -> Result<String, PageError> {
+    let client_id = posted.fields.get(field).to_owned();
     let known = client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if known && (16..=64).contains(&client_id.len()) { Ok(client_id) } else { Err(wrong("client_id")) }
+    if known && (16..=64).contains(&client_id.len()) { Ok(client_id) } else { Err(wrong(field)) }
 }
 
 impl Dashboard {
@@ -167,14 +172,14 @@ impl Dashboard {
         if posted.is_htmx {
             return self.composer_with(&posted.operator, id, status, said).await;
         }
-        let which = Which::view(posted.fields.get("view"));
+        let which = Which::kept(posted.fields.get("view"));
         self.conversation_with(&posted.operator, &which, id, status, said).await
     }
 }
 
 /// To the page: what was done stands in the log, and loading again does not do it again.
 pub(super) fn back(posted: &Posted, id: &str) -> Response {
-    let which = Which::view(posted.fields.get("view"));
+    let which = Which::kept(posted.fields.get("view"));
     Redirect::to(&format!("/operator/conversations/{id}?{}", which.query())).into_response()
 }
 

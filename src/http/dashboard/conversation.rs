@@ -11,6 +11,7 @@ use super::access::SignedIn;
 use super::inbox::Which;
 use super::pages::PageError;
 use super::spine::{self, Standing};
+use super::triage::Undone;
 use super::{Dashboard, words};
 use crate::model::decision::Summary;
 use crate::model::entry::{Entry, HolderKind};
@@ -100,10 +101,10 @@ impl Dashboard {
         loaded: &Loaded,
         said: Said,
     ) -> Result<Html<String>, PageError> {
-        self.page_of(operator, which, loaded, said, Said::default()).await
+        self.page_of(operator, which, loaded, said, Said::default(), Undone::default()).await
     }
 
-    /// The whole page, with what is to be said of an answer and of a note.
+    /// The whole page, with what is to be said of an answer, of a note and of labels.
     pub(super) async fn page_of(
         &self,
         operator: &SignedIn,
@@ -111,9 +112,10 @@ impl Dashboard {
         loaded: &Loaded,
         said: Said,
         noted: Said,
+        undone: Undone,
     ) -> Result<Html<String>, PageError> {
         let Loaded { summary, known, name, entries, standing, snoozed } = loaded;
-        let list = self.list(operator, which, Some(summary.id)).await?;
+        let list = self.whole_list(operator, which, Some(summary.id)).await?;
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
         let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
         let events = self.record.recent_events(&filter, None, 8).await?.items;
@@ -148,7 +150,8 @@ impl Dashboard {
             "traits": traits,
             "events": events,
             "hand": self.hand(operator, which, summary, standing, snoozed.as_ref()),
-            "view": which.name(),
+            "view": which.query(),
+            "triage": self.triage(operator, which, summary, standing, undone).await?,
             "composer": self.composer(operator, summary, standing, name, said),
             "note": super::notes::form(operator, summary, noted),
         });
@@ -190,7 +193,7 @@ impl Dashboard {
             "answer_by": summary.answer_by.filter(|_| waits).map(words::stamp).unwrap_or_default(),
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
             // Whoever holds it ends it; a colleague takes it over first.
-            "may_close": mine || standing.holder != HolderKind::Operator, "view": which.name(),
+            "may_close": mine || standing.holder != HolderKind::Operator, "view": which.query(),
             "snoozed_by": snoozed.map(|snoozed| words::plain(&snoozed.by)).unwrap_or_default(),
             "snoozed_until": snoozed.map(|snoozed| words::stamp(snoozed.until)).unwrap_or_default(),
         })

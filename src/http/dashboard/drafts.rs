@@ -36,6 +36,6 @@ pub(super) async fn write(
         }
         _ => Said { draft: typed, notice: words, tone: "bad", client_id, sent: false },
     };
-    let which = super::inbox::Which::view(posted.fields.get("view"));
+    let which = super::inbox::Which::kept(posted.fields.get("view"));
     dashboard.conversation_with(&posted.operator, &which, &id, status, said).await
 }

@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use super::Dashboard;
 use super::access::SignedIn;
 use super::pages::PageError;
-use super::{spine, words};
+use super::{spine, triage, words};
 use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::HolderKind;
 use crate::model::ids::ConversationId;
 use crate::model::time::Ms;
-use crate::record::{ConversationFilter, Listed, View};
+use crate::model::triage::{Label, Priority};
+use crate::record::{ConversationFilter, Listed, Role, View};
 
 /// Rows of a list.
 const ROWS: u32 = 50;
@@ -24,13 +25,26 @@ const ROWS: u32 = 50;
 pub(super) struct Which {
     view: Option<String>,
     q: Option<String>,
+    label: Option<String>,
+    priority: Option<String>,
     cursor: Option<String>,
 }
 
 impl Which {
-    /// The list of a view by name.
-    pub(super) fn view(name: &str) -> Which {
-        Which { view: Some(name.to_owned()), ..Which::default() }
+    /// The list of a query that [`Which::query`] gave, as forms and saved filters keep it.
+    pub(super) fn kept(query: &str) -> Which {
+        let mut which = Which::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            let field = match &*name {
+                "view" => &mut which.view,
+                "q" => &mut which.q,
+                "label" => &mut which.label,
+                "priority" => &mut which.priority,
+                _ => continue,
+            };
+            *field = Some(value.into_owned());
+        }
+        which
     }
 
     /// The view's name; the first where it is none of ours.
@@ -39,22 +53,49 @@ impl Which {
         VIEWS.iter().map(|(name, _)| *name).find(|name| *name == asked).unwrap_or("needs")
     }
 
-    fn search(&self) -> String {
+    /// The label that is looked for; none where it is none.
+    fn label(&self) -> Option<Label> {
+        self.label.as_deref().and_then(|text| text.parse().ok())
+    }
+
+    fn priority(&self) -> Option<Priority> {
+        self.priority.as_deref().and_then(|text| text.parse().ok())
+    }
+
+    /// Whether it is less than a whole view.
+    fn is_narrow(&self) -> bool {
+        self.label().is_some() || self.priority().is_some() || !self.search().is_empty()
+    }
+
+    /// What is looked for, for people.
+    pub(super) fn in_words(&self) -> String {
+        let view = VIEWS.iter().find(|(name, _)| *name == self.name()).map_or("", |(_, label)| label);
+        let mut parts = vec![view.to_owned()];
+        parts.extend(self.label().map(|label| format!("label {label}")));
+        parts.extend(self.priority().map(|priority| format!("priority {}", priority.name())));
+        parts.extend(Some(self.search()).filter(|words| !words.is_empty()).map(|words| format!("words {words}")));
+        parts.join(", ")
+    }
+
+    pub(super) fn search(&self) -> String {
         self.q.as_deref().unwrap_or_default().trim().chars().take(200).collect()
     }
 
     /// The same as part of an address.
     pub(super) fn query(&self) -> String {
-        let search = self.search();
-        let q = if search.is_empty() {
-            String::new()
-        } else {
-            format!("&q={}", utf8_percent_encode(&search, NON_ALPHANUMERIC))
-        };
-        format!("view={}{q}", self.name())
+        let search = Some(self.search()).filter(|search| !search.is_empty());
+        let q = search.map(|search| format!("&q={}", encoded(&search))).unwrap_or_default();
+        format!("view={}{q}{}", self.name(), self.narrowed())
     }
 
-    fn filter(&self, operator: &SignedIn, now: Ms) -> ConversationFilter {
+    /// Label and priority as the rest of an address.
+    fn narrowed(&self) -> String {
+        let label = self.label().map(|label| format!("&label={}", encoded(label.as_str()))).unwrap_or_default();
+        let priority = self.priority().map(|priority| format!("&priority={}", priority.name())).unwrap_or_default();
+        format!("{label}{priority}")
+    }
+
+    pub(super) fn filter(&self, operator: &SignedIn, now: Ms) -> ConversationFilter {
         let view = match self.name() {
             "assistant" => View::Assistant,
             "waiting" => View::Waiting,
@@ -63,7 +104,8 @@ impl Which {
             "all" => View::All,
             _ => View::NeedsPerson { operator: operator.account.id.clone(), now },
         };
-        ConversationFilter { view, search: Some(self.search()), ..ConversationFilter::default() }
+        let (label, priority) = (self.label(), self.priority());
+        ConversationFilter { view, search: Some(self.search()), label, priority, ..ConversationFilter::default() }
     }
 }
 
@@ -82,13 +124,31 @@ pub(super) async fn page(
     operator: SignedIn,
     Query(which): Query<Which>,
 ) -> Result<Html<String>, PageError> {
-    let list = dashboard.list(&operator, &which, None).await?;
+    let list = dashboard.whole_list(&operator, &which, None).await?;
     let live = format!("/operator/live?{}", which.query());
     dashboard.page(&operator, "inbox.html", "inbox", json!({ "list": list, "live": live })).await
 }
 
 impl Dashboard {
-    /// What the list of a page shows.
+    /// What the list of a page shows, with all that can be looked for.
+    pub(super) async fn whole_list(
+        &self,
+        operator: &SignedIn,
+        which: &Which,
+        current: Option<ConversationId>,
+    ) -> Result<Value, PageError> {
+        let mut list = self.list(operator, which, current).await?;
+        let mut labels = self.record.labels_in_use().await?;
+        // One that nothing has any more can still be in the address.
+        labels.extend(which.label().map(|label| label.to_string()).filter(|label| !labels.contains(label)));
+        if let Some(list) = list.as_object_mut() {
+            list.insert("labels".to_owned(), json!(labels));
+            list.insert("priorities".to_owned(), json!(Priority::ALL.map(Priority::name)));
+        }
+        Ok(list)
+    }
+
+    /// What the list of a page shows and keeps up to date.
     pub(super) async fn list(
         &self,
         operator: &SignedIn,
@@ -100,27 +160,37 @@ impl Dashboard {
         // A link that somebody kept or mistyped shows the first page.
         let after = which.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
         let page = self.record.conversations(&filter, after.as_ref(), ROWS).await?;
-        let counts = self.record.counts(&operator.account.id, now).await?;
+        let me = &operator.account.id;
+        // The search is left out: its words would be looked for six times more.
+        let narrow = ConversationFilter { search: None, ..filter.clone() };
+        let counts = self.record.counts_within(&narrow, me, now).await?;
         let counted =
             [counts.needs_person, counts.assistant, counts.waiting, counts.snoozed, counts.closed, counts.all];
         let tabs: Vec<Value> = VIEWS
             .iter()
             .zip(counted)
             .map(|((name, label), number)| {
-                json!({ "name": name, "label": label, "count": count(number), "current": *name == which.name() })
+                json!({
+                    "query": format!("view={name}{}", which.narrowed()), "label": label, "count": count(number),
+                    "current": *name == which.name(),
+                })
             })
             .collect();
         let rows: Vec<Value> = page.items.iter().map(|row| self.row(row, operator, which, current, now)).collect();
-        let more = page.cursor.map(|cursor| {
-            format!(
-                "/operator/?{}&cursor={}",
-                which.query(),
-                utf8_percent_encode(&cursor.to_string(), NON_ALPHANUMERIC)
-            )
-        });
+        let more =
+            page.cursor.map(|cursor| format!("/operator/?{}&cursor={}", which.query(), encoded(&cursor.to_string())));
+        // Every page's count of those that need a person is the whole one.
+        let needs = if which.narrowed().is_empty() { count(counts.needs_person) } else { self.needs(operator).await? };
         Ok(json!({
-            "needs": count(counts.needs_person), "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(), "view": which.name(), "q": which.search(),
-            "empty": if which.search().is_empty() { empty(which.name()) } else { "Nothing has these words." },
+            "needs": needs, "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(),
+            "view": which.name(), "q": which.search(), "query": which.query(), "narrow": which.is_narrow(),
+            "label": which.label(), "priority": which.priority(), "csrf": operator.csrf,
+            "filters": self.filters(operator, which, now).await?, "may_share": operator.account.role == Role::Admin,
+            "empty": match (which.search().is_empty(), which.narrowed().is_empty()) {
+                (true, true) => empty(which.name()),
+                (true, false) => "Nothing here has this label and priority.",
+                (false, _) => "Nothing has these words.",
+            },
         }))
     }
 
@@ -149,6 +219,7 @@ impl Dashboard {
             "wait": words::ago(since, now),
             "urgent": listed.needs_since.is_some(),
             "last": last.unwrap_or_else(|| summary.why.clone()),
+            "tags": triage::shown(summary.priority, &summary.labels, 3),
             "glyph": glyph, "mark": mark, "why": why,
             "playbook": words::plain(&summary.playbook),
         })
@@ -196,6 +267,11 @@ fn empty(view: &str) -> &'static str {
         "closed" => "No conversation has ended yet.",
         _ => "No conversation yet. Send an event that a playbook hears: beckon send",
     }
+}
+
+/// A text as a part of an address.
+fn encoded(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 
 /// A number in a tab; more than can be counted cheaply is said so.

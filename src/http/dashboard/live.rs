@@ -20,8 +20,9 @@ use super::events::Lookup;
 use super::flow::Window;
 use super::inbox::Which;
 use super::pages::PageError;
-use super::spine;
+use super::spine::{self, Standing};
 use super::thread::Thread;
+use super::triage::Undone;
 use crate::model::ids::{ConversationId, EventId};
 use crate::model::live::Attention;
 use crate::store::{Channel, Hint, Hints, LogCursor};
@@ -274,7 +275,8 @@ impl Page {
         let mut values = json!({
             "rows": rows, "id": thread.summary.id.to_string(), "query": self.which.query(),
             "growing": thread.growing.as_ref().map(|growing| growing.text.clone()).unwrap_or_default(),
-            "csrf": self.operator.csrf, "hand": Value::Null, "composer": Value::Null, "view": self.which.name(),
+            "csrf": self.operator.csrf, "hand": Value::Null, "composer": Value::Null, "view": self.which.query(),
+            "triage": Value::Null,
             "outcome": thread.standing.outcome,
         });
         if thread.standing != before
@@ -288,6 +290,13 @@ impl Page {
             let hand =
                 self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, snoozed.as_ref());
             object.insert("hand".to_owned(), hand);
+            let judged = |standing: &Standing| (standing.priority, standing.labels.clone(), standing.closed);
+            if judged(&before) != judged(&thread.standing) {
+                let (summary, standing) = (&thread.summary, &thread.standing);
+                let form =
+                    self.dashboard.triage(&self.operator, &self.which, summary, standing, Undone::default()).await?;
+                object.insert("triage".to_owned(), form);
+            }
             let hands = (before.holder_n, before.closed) != (thread.standing.holder_n, thread.standing.closed);
             if hands {
                 let said = Said::default();

@@ -12,6 +12,7 @@ mod conversation;
 mod customers;
 mod drafts;
 mod events;
+mod filters;
 mod flow;
 mod history;
 mod inbox;
@@ -29,6 +30,7 @@ mod snooze;
 mod spine;
 mod thread;
 mod transcript;
+mod triage;
 mod words;
 
 use std::sync::Arc;
@@ -233,6 +235,7 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/say", post(acts::say))
         .route("/operator/conversations/{id}/note", post(notes::leave))
         .route("/operator/conversations/{id}/snooze", post(snooze::put_off))
+        .route("/operator/conversations/{id}/triage", post(triage::judge))
         .route("/operator/conversations/{id}/draft", post(drafts::write))
         .route("/operator/conversations/{id}/close", post(acts::close))
         .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))
@@ -242,6 +245,9 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/events", get(events::list))
         .route("/operator/events/{id}", get(events::page))
         .route("/operator/events/{id}/revoke", post(revoke::take_back))
+        .route("/operator/filters", get(filters::page).post(filters::add))
+        .route("/operator/filters/{id}", post(filters::rename))
+        .route("/operator/filters/{id}/remove", post(filters::remove))
         .route("/operator/flow", get(flow::page))
         .route("/operator/palette", get(palette::find))
         .route("/operator/replies", get(replies::page).post(replies::add))

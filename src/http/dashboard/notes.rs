@@ -10,6 +10,7 @@ use super::access::{Posted, SignedIn};
 use super::acts::{back, client_id, conversation};
 use super::conversation::{Said, fresh_id};
 use super::pages::PageError;
+use super::triage::Undone;
 use crate::engine::inbox::Asked;
 use crate::model::decision::{Reply, Summary};
 use crate::model::input::Body;
@@ -71,8 +72,8 @@ impl Dashboard {
             let html = self.pages.render("_note.html", &json!({ "note": note }))?;
             return Ok((status, Html(html)).into_response());
         }
-        let which = super::inbox::Which::view(posted.fields.get("view"));
-        let page = self.page_of(&posted.operator, &which, &loaded, Said::default(), said).await?;
+        let which = super::inbox::Which::kept(posted.fields.get("view"));
+        let page = self.page_of(&posted.operator, &which, &loaded, Said::default(), said, Undone::default()).await?;
         Ok((status, page).into_response())
     }
 }

@@ -1,6 +1,6 @@
 //! The spine: every entry of a conversation as a line that people read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,6 +9,7 @@ use super::words;
 use crate::model::attachment::{Attachment, FileType, size_in_words};
 use crate::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind, Verdict};
 use crate::model::ids::CallId;
+use crate::model::triage::{Label, Priority};
 
 /// The largest that a picture is shown on the spine, in pixels; also one that does not say how large it is.
 const THUMBNAIL: (u32, u32) = (240, 180);
@@ -129,6 +130,8 @@ pub(super) struct Standing {
     /// What it came to, in words; empty where that is open.
     pub(super) outcome: String,
     pub(super) handoff: String,
+    pub(super) priority: Priority,
+    pub(super) labels: BTreeSet<Label>,
     /// Calls whose end nobody knows, with the operation.
     pub(super) unknown: BTreeMap<CallId, String>,
 }
@@ -143,6 +146,8 @@ impl Standing {
             closed: None,
             outcome: String::new(),
             handoff: String::new(),
+            priority: Priority::Normal,
+            labels: BTreeSet::new(),
             unknown: BTreeMap::new(),
         };
         for entry in entries {
@@ -161,6 +166,10 @@ impl Standing {
                 self.holder_n = entry.n;
             }
             Kind::Handoff { reason, .. } => self.handoff = reason.clone(),
+            Kind::Triaged { triage, .. } => {
+                self.priority = triage.priority.unwrap_or(self.priority);
+                triage.apply(&mut self.labels);
+            }
             Kind::Outcome { outcome, value } => self.outcome = outcome_line(*outcome, value.as_ref()),
             Kind::Closed { outcome } => {
                 self.closed = Some(*outcome);
@@ -330,6 +339,9 @@ fn line(base: Row, kind: &Kind) -> Row {
         }
         Kind::Closed { outcome } => {
             Row { glyph: "\u{2500}", mark: "sys", title: format!("closed: {}", outcome_words(*outcome)), ..base }
+        }
+        Kind::Triaged { triage, name } => {
+            Row { glyph: "\u{25a0}", mark: "op", title: format!("{}: {triage}", words::plain(name)), ..base }
         }
         // Words of somebody; the caller has their lines.
         Kind::Message { .. } | Kind::Note { .. } | Kind::Confirm { .. } | Kind::Call { .. } => base,

@@ -8,6 +8,7 @@ use beckon::model::ids::{EntryId, Pos};
 use beckon::model::input::Body;
 use beckon::model::live::Live;
 use beckon::model::time::Ms;
+use beckon::model::triage::Priority;
 use beckon::store::{Batch, Channel, NewEntry};
 
 use super::screen::{Screen, cut_after, cuts};
@@ -278,6 +279,8 @@ fn gone(customer: &ActorId, id: ConversationId, entries: u32) -> Summary {
         answer_by: None,
         unattended: false,
         unknown_call: false,
+        priority: Priority::Normal,
+        labels: std::collections::BTreeSet::new(),
         n: entries,
         seq: entries,
         updated_at: beckon::model::time::Ms(5),

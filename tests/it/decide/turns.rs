@@ -1,9 +1,11 @@
 //! Turns: when they end, what they leave on screens, and what the assistant may do in one answer.
 
+use beckon::http::wire::{self, View};
 use beckon::model::customer::RefusalCode;
 use beckon::model::decision::{Answer, generate_key};
 use beckon::model::input::{HandoffRequest, Settled};
 use beckon::model::time::Millis;
+use beckon::model::triage::{Label, Priority, Triage};
 
 use super::*;
 
@@ -363,4 +365,68 @@ fn a_note_changes_neither_who_holds_nor_what_the_customer_sees() {
     assert_eq!((after.seq, &after.holder, &after.turn), (before.seq, &before.holder, &before.turn));
     let again = decide(noted.state, &input(p(6), body), &catalogs());
     assert_eq!(entries(&again).len(), 0, "sent twice it counts once");
+}
+
+/// What Rui judges, under the id `triage-` and a number.
+fn triaged(n: u32, priority: Option<Priority>, add: &[&str], remove: &[&str]) -> Body {
+    let operator = Operator { id: "op-rui".to_owned(), name: "Rui".to_owned() };
+    let labels = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect();
+    let triage = Triage { priority, add: labels(add), remove: labels(remove) };
+    Body::Triaged { conversation: c(), operator, client_id: format!("triage-{n:09}"), triage }
+}
+
+fn labels(decision: &Decision) -> Vec<&str> {
+    conversation(decision).labels.iter().map(Label::as_str).collect()
+}
+
+#[test]
+fn labels_and_priority_change_nothing_that_the_customer_or_the_assistant_sees() {
+    let catalogs = catalogs();
+    let walked = played(&walk()[..4]);
+    let body = triaged(1, Some(Priority::High), &["vip", "refund"], &["nothing"]);
+    let judged = decide(walked.state.clone(), &input(p(5), body.clone()), &catalogs);
+    assert!(entries(&judged)[0].contains(" triaged"), "{:?}", entries(&judged));
+    assert_eq!((labels(&judged), conversation(&judged).priority), (vec!["refund", "vip"], Priority::High));
+    let (before, after) = (conversation(&walked), conversation(&judged));
+    assert_eq!((after.seq, &after.holder, &after.turn), (before.seq, &before.holder, &before.turn));
+    assert!(judged.effects.is_empty() && judged.cancelled.is_empty(), "{:?}", judged.effects);
+    let summary = &judged.conversations[0];
+    assert_eq!((&summary.labels, summary.priority), (&after.labels, Priority::High));
+    let Kind::Triaged { triage, name } = &judged.entries[0].entry.kind else { panic!("{:?}", judged.entries) };
+    assert_eq!((triage.to_string().as_str(), name.as_str()), ("priority high; labels put on: refund, vip", "Rui"));
+    let told = wire::entry(&judged.entries[0].entry, View::Customer);
+    assert_eq!(told, None);
+
+    let same = decide(judged.state.clone(), &input(p(6), triaged(2, Some(Priority::High), &["vip"], &[])), &catalogs);
+    assert_eq!(entries(&same).len(), 0, "what is so already makes no entry");
+    assert!(matches!(same.answers[0].reply, Reply::Done { .. }), "{:?}", same.answers);
+    // Of two operators who judge at once, each changes what they meant and nothing else.
+    let other = decide(judged.state.clone(), &input(p(6), triaged(3, None, &["late"], &["vip"])), &catalogs);
+    assert_eq!((labels(&other), conversation(&other).priority), (vec!["late", "refund"], Priority::High));
+    let again = decide(other.state.clone(), &input(p(7), body), &catalogs);
+    assert_eq!((entries(&again).len(), labels(&again)), (0, vec!["late", "refund"]), "sent twice it counts once");
+    let none = triaged(4, Some(Priority::Normal), &[], &["late", "refund"]);
+    let none = decide(other.state, &input(p(7), none), &catalogs);
+    assert_eq!((labels(&none).len(), conversation(&none).priority), (0, Priority::Normal));
+}
+
+#[test]
+fn a_conversation_has_ten_labels_at_most() {
+    let catalogs = catalogs();
+    let walked = played(&walk()[..4]);
+    let names: Vec<String> = (0..10).map(|n| format!("label {n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let full = decide(walked.state.clone(), &input(p(5), triaged(1, None, &names, &[])), &catalogs);
+    assert_eq!(labels(&full).len(), 10);
+    let more = decide(full.state.clone(), &input(p(6), triaged(2, Some(Priority::Low), &["eleventh"], &[])), &catalogs);
+    let Reply::Refused(code) = more.answers[0].reply else { panic!("it was taken") };
+    assert_eq!((entries(&more).len(), code), (0, RefusalCode::TooManyLabels));
+    assert_eq!(conversation(&more).priority, Priority::Normal, "all of it or nothing");
+    let swapped = decide(full.state, &input(p(6), triaged(3, None, &["eleventh"], &["label 0"])), &catalogs);
+    assert_eq!((labels(&swapped).len(), labels(&swapped)[0]), (10, "eleventh"));
+    let body =
+        Body::OperatorClosed { conversation: c(), operator: Operator { id: "op".to_owned(), name: "Op".to_owned() } };
+    let closed = decide(swapped.state, &input(p(7), body), &catalogs);
+    let late = decide(closed.state, &input(p(8), triaged(4, None, &[], &["eleventh"])), &catalogs);
+    assert!(matches!(late.answers[0].reply, Reply::Refused(RefusalCode::Closed)), "{:?}", late.answers);
 }

@@ -18,6 +18,7 @@ use beckon::model::entry::{By, CallState, Entry, HolderKind, Kind, OutcomeKind};
 use beckon::model::ids::{ActorId, CallId, ConversationId, EntryId, Partition, Pos};
 use beckon::model::input::Choice;
 use beckon::model::time::Ms;
+use beckon::model::triage::Priority;
 use serde_json::{Map, Value, json};
 
 /// Compares a generated file with the one that is committed, or writes it where that is asked for.
@@ -134,6 +135,8 @@ fn log() -> Vec<Value> {
 fn every_frame_of_the_server_is_as_described() {
     let server = validator("ServerFrame");
     let customer = ActorId::parse("user:42").unwrap();
+    // What operators judge is no part of any frame.
+    let labels = ["vip".parse().unwrap()].into();
     let shown = |state| Shown {
         id: id(),
         customer: &customer,
@@ -146,6 +149,8 @@ fn every_frame_of_the_server_is_as_described() {
         opened_at: None,
         last_seq: 9,
         holder_n: 0,
+        priority: Priority::Urgent,
+        labels: &labels,
     };
     let conversations = [SummaryState::Waiting, SummaryState::Open, SummaryState::Closed]
         .map(|state| wire::conversation(&shown(state), log(), View::Customer));
@@ -175,6 +180,7 @@ fn every_frame_of_the_server_is_as_described() {
     frames.extend(log().into_iter().map(|entry| ServerFrame::Entry { conversation_id, entry }));
     for frame in frames {
         conforms(&server, &serde_json::from_str(&frame.text()).unwrap());
+        assert!(!frame.text().contains("vip") && !frame.text().contains("urgent"), "{}", frame.text());
     }
     let undescribed = json!({ "type": "pong", "more": 1 });
     assert!(!server.is_valid(&undescribed), "a member that is nowhere described is found");

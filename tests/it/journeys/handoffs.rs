@@ -11,6 +11,7 @@ use super::world::{ANA, BEN, World, of_kind, until};
 journeys!(
     a_person_is_asked_for_comes_and_hands_back,
     of_two_operators_who_claim_at_once_one_gets_it,
+    labels_and_priority_are_for_the_team_alone,
     where_nobody_comes_the_assistant_stays_and_it_stays_listed,
     an_operator_closes_what_it_holds,
     a_takeover_stops_the_reply_on_its_way,
@@ -54,6 +55,46 @@ async fn a_person_is_asked_for_comes_and_hands_back(mut world: World) {
     let note = of_kind(&trace, "note")[0];
     assert_eq!((&note["text"], &note["name"]), (&json!("she has paid by now"), &json!("Ana")));
     assert!(!chat.story().contains("she has paid"), "a note is not for the customer");
+}
+
+async fn labels_and_priority_are_for_the_team_alone(mut world: World) {
+    let mut chat = world.chat("42").await;
+    let id = world.talk(&mut chat, "42", "7").await;
+    let path = format!("/v1/conversations/{id}");
+    let judged = json!({ "client_id": "triage-000000001", "priority": "urgent", "add": [" Planted  LABEL", "vip"] });
+    let (status, told) = world.act(ANA, &id, "triage", judged.clone()).await;
+    let both = json!(["planted label", "vip"]);
+    assert_eq!((status, &told["priority"], &told["labels"]), (200, &json!("urgent"), &both), "{told}");
+    // It was said once, whoever sends it again and whatever came between.
+    let less = json!({ "client_id": "triage-000000002", "priority": "low", "remove": ["vip"] });
+    assert_eq!(world.act(BEN, &id, "triage", less).await.0, 200);
+    let (status, told) = world.act(ANA, &id, "triage", judged).await;
+    assert_eq!((status, &told["priority"], &told["labels"]), (200, &json!("low"), &json!(["planted label"])), "{told}");
+    let shown = world.conversation(&id).await;
+    assert_eq!((&shown["priority"], &shown["labels"]), (&json!("low"), &json!(["planted label"])), "{path}");
+    let trace = world.trace(&id).await;
+    let acts = of_kind(&trace, "triaged");
+    assert_eq!(acts.len(), 2, "{acts:?}");
+    assert_eq!((&acts[0]["name"], &acts[0]["add"]), (&json!("Ana"), &both));
+
+    let listed = async |query: &str| {
+        let list = world.get(&format!("/v1/conversations?{query}")).await;
+        list["items"].as_array().unwrap().iter().any(|row| row["id"] == id.as_str())
+    };
+    until("it is listed by what it was given", async || listed("label=Planted%20Label&priority=low").await).await;
+    assert!(!listed("label=vip").await && !listed("priority=urgent").await);
+
+    // What restarts, and what is read again, has the same; and no frame ever tells the customer.
+    world.restart().await;
+    let mut back = world.chat("42").await;
+    back.catch_up().await;
+    let shown = world.conversation(&id).await;
+    assert_eq!((&shown["priority"], &shown["labels"]), (&json!("low"), &json!(["planted label"])));
+    for frames in [chat.story(), back.story()] {
+        for secret in ["planted", "labels", "priority", "urgent", "triage"] {
+            assert!(!frames.to_lowercase().contains(secret), "{secret} in {frames}");
+        }
+    }
 }
 
 async fn of_two_operators_who_claim_at_once_one_gets_it(mut world: World) {

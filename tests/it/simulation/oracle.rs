@@ -164,7 +164,10 @@ fn answers_are_one_and_the_same(lines: &[Line], inputs: &Inputs, told: &Everythi
         let (Some(client_id), Some(answer)) = (client_id(&input.body), line.answers.first()) else { continue };
         if matches!(answer.reply, Reply::Refused(_)) {
             // Of operators no refusal is remembered: the door answers them at once.
-            if matches!(input.body, Body::OperatorSaid { .. } | Body::Noted { .. } | Body::Closed { .. }) {
+            if matches!(
+                input.body,
+                Body::OperatorSaid { .. } | Body::Noted { .. } | Body::Triaged { .. } | Body::Closed { .. }
+            ) {
                 continue;
             }
             *refused += 1;
@@ -196,7 +199,7 @@ fn is_refusal(reply: &Reply) -> bool {
 
 fn asks(body: &Body) -> bool {
     use Body::{Chose, Claim, Closed, Confirmed, Helped, Noted, OperatorClosed, OperatorSaid, Rated, Release};
-    use Body::{Said, Settle, Stopped};
+    use Body::{Said, Settle, Stopped, Triaged};
     match body {
         Said { .. }
         | Chose { .. }
@@ -209,6 +212,7 @@ fn asks(body: &Body) -> bool {
         | Release { .. }
         | OperatorSaid { .. }
         | Noted { .. }
+        | Triaged { .. }
         | OperatorClosed { .. }
         | Settle { .. }
         | Body::Erase => true,
@@ -226,6 +230,7 @@ fn client_id(body: &Body) -> Option<&str> {
         | Body::Helped { client_id, .. }
         | Body::Stopped { client_id, .. }
         | Body::Noted { client_id, .. }
+        | Body::Triaged { client_id, .. }
         | Body::Closed { client_id, .. }
         | Body::OperatorSaid { client_id, .. } => Some(client_id),
         _ => None,

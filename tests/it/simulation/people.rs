@@ -12,6 +12,7 @@ use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId, EventId};
 use beckon::model::input::{Body, InForce, Operator, Settled};
 use beckon::model::time::Ms;
+use beckon::model::triage::{Priority, Triage};
 use beckon::store::{LogCursor, Store};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -306,6 +307,15 @@ impl Person {
                 95..97 => {
                     let client_id = self.client_id();
                     Body::Noted { conversation, operator, client_id, text: "Knows us well.".to_owned() }
+                }
+                97..99 => {
+                    let client_id = self.client_id();
+                    let label = |name: &str| std::iter::once(name.parse().unwrap()).collect();
+                    let (vip, refund) = (label("vip"), label("refund"));
+                    let (add, remove) = if self.chance.often(500) { (vip, refund) } else { (refund, vip) };
+                    let priority = self.chance.often(500).then(|| *self.chance.pick(&Priority::ALL));
+                    let triage = Triage { priority, add, remove };
+                    Body::Triaged { conversation, operator, client_id, triage }
                 }
                 _ => Body::OperatorClosed { conversation, operator },
             };
