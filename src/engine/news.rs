@@ -99,8 +99,8 @@ fn taken_back(draft: &mut Draft<'_>, known: Option<Known>, event: &Event, id: Ev
 /// Whether the conversation is about this topic and no other: it opened it, and none else was told there.
 fn is_alone(draft: &Draft<'_>, known: Known, news: &News) -> bool {
     let hash = news.topic.hash();
-    let others = draft.state.told.iter().filter(|(other, _)| **other != hash);
-    known.opened && others.into_iter().all(|(_, other)| other.conversation != known.conversation)
+    let mut others = draft.state.told.iter().filter(|(other, _)| **other != hash);
+    known.opened && others.all(|(_, other)| other.conversation != known.conversation)
 }
 
 /// Where an opening about the topic waits for its time.
@@ -126,11 +126,8 @@ fn go_on(draft: &mut Draft<'_>, conversation: ConversationId, event: &Event, id:
 /// The opening waits for its time, for quiet hours or a burst to end: it will know of what is new; it is taken back by an end
 /// and by who revokes it.
 fn waits(draft: &mut Draft<'_>, event: &Event, id: EventId, news: &News) {
-    let place = place_of(draft, news);
+    let Some(place) = place_of(draft, news) else { return };
     draft.changed();
-    let Some(place) = place else {
-        return tell(draft, id, news, No::of(Verdict::NotMatched, "this customer was not told of its beginning"));
-    };
     let taken_back = match news.stage {
         Stage::Begun | Stage::Updated => None,
         Stage::Ended => {

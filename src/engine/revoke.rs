@@ -1,27 +1,11 @@
 //! Taking back an event that concerns many: another event says so to the topics that tell it.
 
 use super::inbox::Inbox;
-use crate::model::event::Event;
 use crate::model::ids::EventId;
-use crate::model::input::Operator;
 use crate::model::time::Ms;
 use crate::model::topic::{MAX_TEXT, Revoke};
 use crate::store::StoreError;
 use crate::trigger::topic::revoking::taking_back;
-
-/// What is to be taken back, and by whom.
-pub struct Asked<'a> {
-    /// Beckon's id of it.
-    pub id: EventId,
-    /// The event.
-    pub event: &'a Event,
-    /// The topics that tell it, by playbook and key.
-    pub topics: Vec<(String, String)>,
-    /// Who takes it back.
-    pub by: Operator,
-    /// Why; may be empty.
-    pub reason: String,
-}
 
 /// The reason for which something is taken back, as it is kept.
 ///
@@ -42,8 +26,6 @@ pub fn reason_of(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// The store's; it may be done again.
-pub async fn revoke(inbox: &Inbox, asked: Asked<'_>, now: Ms) -> Result<EventId, StoreError> {
-    let Asked { id, event, topics, by, reason } = asked;
-    let revoke = Revoke { event: id, kind: event.kind.clone(), topics, by, reason };
-    inbox.event_behind(id.partition, taking_back(revoke, now)).await
+pub async fn revoke(inbox: &Inbox, revoke: Revoke, now: Ms) -> Result<EventId, StoreError> {
+    inbox.event_behind(revoke.event.partition, taking_back(revoke, now)).await
 }

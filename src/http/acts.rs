@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::conversations::{conversation_id, show};
 use super::keys::{ApiKey, Right};
-use super::problem::{ApiError, Problem};
+use super::problem::{ApiError, Problem, sentence};
 use super::reading::Found;
 use super::wire::{self, View};
 use super::{Parts, fields, reading};
@@ -261,10 +261,7 @@ fn labels(body: &Map<String, Value>, name: &str) -> Result<BTreeSet<Label>, ApiE
 
 /// 400 at a field, with why its value is none.
 pub fn wrong_field(pointer: &str, wrong: &impl std::fmt::Display) -> ApiError {
-    let text = wrong.to_string();
-    let mut chars = text.chars();
-    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
-    ApiError::invalid(pointer, format!("{first}{}.", chars.as_str()))
+    ApiError::invalid(pointer, sentence(&wrong.to_string()))
 }
 
 documented! {

@@ -154,6 +154,13 @@ impl IntoResponse for ApiError {
     }
 }
 
+/// What is wrong, as an error says it, as a sentence.
+pub fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", chars.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,8 +10,9 @@ use super::acts::later;
 use super::keys::Right;
 use super::problem::{ApiError, Problem};
 use super::{Parts, fields, reading};
-use crate::engine::revoke::{Asked, reason_of, revoke};
+use crate::engine::revoke::{reason_of, revoke};
 use crate::model::ids::EventId;
+use crate::model::topic::Revoke;
 use crate::trigger::topic::revoking::topics_of;
 
 /// Takes back an event that concerns many: nobody else is told, openings that nobody saw are withdrawn, open conversations
@@ -49,8 +50,8 @@ pub async fn post(
     let topics =
         catalogs.current().map(|catalog| topics_of(catalog, &event, decided.as_deref())).ok_or_else(unknown)?;
     let topics = topics.map_err(|firm| ApiError::new(StatusCode::CONFLICT, "not-revocable", firm.to_string()))?;
-    let asked = Asked { id, event: &event, topics, by: key.operator(), reason };
-    let taken_back = revoke(&parts.inbox, asked, parts.clock.now()).await?;
+    let revoked = Revoke { event: id, kind: event.kind, topics, by: key.operator(), reason };
+    let taken_back = revoke(&parts.inbox, revoked, parts.clock.now()).await?;
     tracing::info!(event = %id, by = %taken_back, key = key.name, "revoke");
     Ok(later(&format!("/v1/events/{taken_back}")))
 }

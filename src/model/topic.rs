@@ -28,7 +28,7 @@ pub const MAX_EVENT: usize = 16 * 1_024;
 /// can be taken back at least.
 pub const KEPT: Millis = Millis::hours(24);
 
-/// The most characters of a name, and of the reason for which something is taken back.
+/// The most characters of the reason for which something is taken back.
 pub const MAX_TEXT: usize = 500;
 
 /// How long a topic that hears nothing keeps whom it told.

@@ -146,10 +146,14 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Html<String>, PageError> {
     let id: EventId = id.parse().map_err(|_| PageError::not_found("event"))?;
-    let mut values = dashboard.became(id).await?;
+    let view = dashboard.record.event(id).await?;
+    let mut values = dashboard.shown(id, view.as_ref()).await?;
     if let Some(object) = values.as_object_mut() {
         object.insert("live".to_owned(), json!(format!("/operator/live?page=event&event={id}")));
-        let revocable = operator.account.role == Role::Admin && dashboard.may_revoke(id).await?;
+        let revocable = match &view {
+            Some(view) if operator.account.role == Role::Admin => dashboard.may_revoke(view).await?,
+            _ => false,
+        };
         object.insert("revocable".to_owned(), json!(revocable));
     }
     dashboard.page(&operator, "event.html", "events", values).await
@@ -158,8 +162,12 @@ pub(super) async fn page(
 impl Dashboard {
     /// What has become of an event by now, as its page shows it.
     pub(super) async fn became(&self, id: EventId) -> Result<Value, PageError> {
-        match self.record.event(id).await? {
-            Some(view) => Ok(self.archived(&view)),
+        self.shown(id, self.record.event(id).await?.as_ref()).await
+    }
+
+    async fn shown(&self, id: EventId, view: Option<&EventView>) -> Result<Value, PageError> {
+        match view {
+            Some(view) => Ok(self.archived(view)),
             None => self.pending(id).await,
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::access::{Posted, SignedIn};
 use super::inbox::{Which, count};
 use super::pages::PageError;
-use super::replies::capital;
 use super::{Dashboard, words};
+use crate::http::problem::sentence;
 use crate::model::time::Ms;
 use crate::record::{FilterError, Role, SavedFilter};
 
@@ -99,7 +99,7 @@ impl Dashboard {
         if let FilterError::Record(error) = why {
             return Err(error.into());
         }
-        let unsaved = Unsaved { problem: capital(&why.to_string()), ..unsaved };
+        let unsaved = Unsaved { problem: sentence(&why.to_string()), ..unsaved };
         Ok((StatusCode::UNPROCESSABLE_ENTITY, self.filters_page(&posted.operator, &unsaved).await?).into_response())
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::access::{Posted, SignedIn};
 use super::pages::PageError;
 use super::{Dashboard, words};
+use crate::http::problem::sentence;
 use crate::record::SaveError;
 
 /// The page.
@@ -68,7 +69,7 @@ impl Dashboard {
             Err(problem) => problem.to_string(),
         };
         // What was typed is not lost: it stands in the form for a new one.
-        let form = Form { problem: capital(&problem), name: name.to_owned(), words: text };
+        let form = Form { problem: sentence(&problem), name: name.to_owned(), words: text };
         Ok((StatusCode::UNPROCESSABLE_ENTITY, self.replies_page(&posted.operator, &form).await?).into_response())
     }
 
@@ -89,11 +90,4 @@ impl Dashboard {
         });
         Ok(rows.collect())
     }
-}
-
-/// As the beginning of a sentence.
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

@@ -7,10 +7,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::Dashboard;
 use super::access::Posted;
 use super::pages::PageError;
-use crate::engine::revoke::{Asked, reason_of, revoke};
+use crate::engine::revoke::{reason_of, revoke};
 use crate::model::customer;
 use crate::model::ids::{ActorId, EventId};
-use crate::record::Role;
+use crate::model::topic::Revoke;
+use crate::record::{EventView, Role};
 
 /// Takes back what topics tell many customers of the event; shows the event that does it.
 pub(super) async fn take_back(
@@ -26,23 +27,22 @@ pub(super) async fn take_back(
     let view = dashboard.record.event(id).await?.ok_or_else(|| PageError::not_found("event"))?;
     let topics = (dashboard.revocable)(&view.event, &view.decisions);
     let topics = topics.map_err(|firm| PageError::new(StatusCode::CONFLICT, firm.to_string()))?;
-    let asked = Asked { id, event: &view.event, topics, by: operator.operator(), reason };
-    let taken_back = revoke(&dashboard.inbox, asked, dashboard.clock.now()).await?;
+    let revoked = Revoke { event: id, kind: view.event.kind, topics, by: operator.operator(), reason };
+    let taken_back = revoke(&dashboard.inbox, revoked, dashboard.clock.now()).await?;
     dashboard.audit(&operator.account.id, "event.revoke", &id.to_string(), &operator.address).await;
     Ok(Redirect::to(&format!("/operator/events/{taken_back}")).into_response())
 }
 
 impl Dashboard {
     /// Whether a topic tells the event now, or news of it, so that there is something to take back.
-    pub(super) async fn may_revoke(&self, id: EventId) -> Result<bool, PageError> {
-        let Some(view) = self.record.event(id).await? else { return Ok(false) };
+    pub(super) async fn may_revoke(&self, view: &EventView) -> Result<bool, PageError> {
         let Ok(topics) = (self.revocable)(&view.event, &view.decisions) else { return Ok(false) };
         for (playbook, key) in topics {
             let Ok(topic) = ActorId::topic(&playbook, &key) else { continue };
             let partition = topic.partition(self.store.partitions());
             let loaded = self.store.load(partition, std::slice::from_ref(&topic)).await?;
             let state = loaded.into_iter().flatten().next().and_then(|bytes| customer::State::decode(&bytes).ok());
-            if state.and_then(|state| state.topic).is_some_and(|topic| topic.tells(id)) {
+            if state.and_then(|state| state.topic).is_some_and(|topic| topic.tells(view.id)) {
                 return Ok(true);
             }
         }

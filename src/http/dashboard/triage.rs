@@ -15,6 +15,7 @@ use super::pages::PageError;
 use super::spine::Standing;
 use super::{Dashboard, words};
 use crate::engine::inbox::Asked;
+use crate::http::problem::sentence;
 use crate::model::decision::{Reply, Summary};
 use crate::model::input::Body;
 use crate::model::triage::{Label, MAX_LABEL, MAX_LABELS, Priority, Triage};
@@ -39,7 +40,7 @@ pub(super) async fn judge(
     let triage = match wanted(&posted.fields) {
         Ok(triage) => triage,
         Err(why) => {
-            let undone = Undone { notice: super::replies::capital(&why), typed };
+            let undone = Undone { notice: sentence(&why), typed };
             return dashboard.unjudged(&posted, &id, StatusCode::UNPROCESSABLE_ENTITY, undone).await;
         }
     };

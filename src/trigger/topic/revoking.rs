@@ -14,7 +14,7 @@ use crate::model::event::{Event, REVOKE};
 use crate::model::ids::{ActorId, EventId};
 use crate::model::scope::{Scope, event_value};
 use crate::model::time::Ms;
-use crate::model::topic::{Heard, MAX_TEXT, Mark, Revoke, Stage, Telling};
+use crate::model::topic::{Heard, Mark, Revoke, Stage, Telling};
 
 /// Why an event cannot be taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,10 +120,9 @@ pub fn forward(event: &Event, id: EventId, at: Ms, playbook: &str, key: &str) ->
 /// Who takes it back, and why, in a sentence.
 fn taken_back(revoke: &Revoke) -> String {
     let Revoke { by, reason, .. } = revoke;
-    let name: String = by.name.chars().take(MAX_TEXT).collect();
-    match reason.chars().take(MAX_TEXT).collect::<String>() {
-        reason if reason.is_empty() => format!("{name} took it back"),
-        reason => format!("{name} took it back: {reason}"),
+    match reason.is_empty() {
+        true => format!("{} took it back", by.name),
+        false => format!("{} took it back: {reason}", by.name),
     }
 }
 
@@ -173,9 +172,7 @@ impl Deciding<'_> {
         }
         self.withdraw_news("what it is about was taken back");
         // One that was not begun is of those who were told then, and this one of them too.
-        let under_way = self.topic.under_way.map(|under_way| under_way.revision);
-        let begun = |news: &Telling| news.place > Mark::default() || Some(news.revision) == under_way;
-        for news in self.take_news(|news| !begun(news) && news.stage == Stage::Revoked) {
+        for news in self.take_fresh(|news| news.stage == Stage::Revoked) {
             self.judge(news.id, No::of(Verdict::Told, "what was taken back next took its place"));
         }
         // Customers do not learn who took it back.
@@ -199,11 +196,15 @@ impl Deciding<'_> {
 
     /// News that were not begun to be told need not be told any more.
     pub(super) fn withdraw_news(&mut self, reason: &str) {
-        let under_way = self.topic.under_way.map(|under_way| under_way.revision);
-        let begun = |news: &Telling| news.place > Mark::default() || Some(news.revision) == under_way;
-        for news in self.take_news(|news| !begun(news) && news.stage != Stage::Revoked) {
+        for news in self.take_fresh(|news| news.stage != Stage::Revoked) {
             self.judge(news.id, No::of(Verdict::Withdrawn, reason));
         }
+    }
+
+    /// Takes news of which nobody was told yet.
+    fn take_fresh(&mut self, goes: impl Fn(&Telling) -> bool) -> VecDeque<Telling> {
+        let under_way = self.topic.under_way.map(|under_way| under_way.revision);
+        self.take_news(|news| news.place == Mark::default() && Some(news.revision) != under_way && goes(news))
     }
 
     pub(super) fn take_news(&mut self, goes: impl Fn(&Telling) -> bool) -> VecDeque<Telling> {

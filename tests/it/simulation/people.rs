@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use beckon::engine::inbox::{Asked, Inbox};
-use beckon::engine::revoke::{self, revoke};
+use beckon::engine::revoke::revoke;
 use beckon::model::decision::Answer;
 use beckon::model::event::{Event, Trust};
 use beckon::model::ids::{ActorId, ConversationId, EventId};
 use beckon::model::input::{Body, InForce, Operator, Settled};
 use beckon::model::time::Ms;
+use beckon::model::topic::Revoke;
 use beckon::model::triage::{Priority, Triage};
 use beckon::store::{LogCursor, Store};
 use serde_json::json;
@@ -364,8 +365,8 @@ impl Person {
         let topics = vec![("outage".to_owned(), incident)];
         let by = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
         let reason = "it was none".to_owned();
-        let asked = revoke::Asked { id, event, topics, by, reason };
-        if let Ok(taken_back) = revoke(&self.inbox, asked, Ms(0)).await {
+        let revoked = Revoke { event: id, kind: event.kind.clone(), topics, by, reason };
+        if let Ok(taken_back) = revoke(&self.inbox, revoked, Ms(0)).await {
             self.told.add(|told| told.accepted.push(taken_back));
         }
     }
