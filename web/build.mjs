@@ -5,6 +5,7 @@ import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../static");
@@ -81,14 +82,17 @@ if (["tests", "gallery", "bench"].includes(what)) {
     sourcemap: "inline",
   });
 } else {
-  await esbuild.build({
+  const built = await esbuild.build({
     ...small,
     entryPoints: ["src/main.ts"],
-    outfile: join(out, "widget.js"),
+    write: false,
     define: { PARTS: JSON.stringify(await parts()) },
     format: "iife",
     banner: {
       js: `/*! Beckon chat widget, MIT OR Apache-2.0. Contains Preact ${await version("preact")}, MIT, (c) Jason Miller. Sources: web/ */`,
     },
   });
+  // Once more: what terser names and joins packs better, by some 400 bytes of the 24 kB that a page may be asked for.
+  const { code } = await minify(built.outputFiles[0].text, { compress: { passes: 3 }, format: { comments: /^!/ } });
+  await writeFile(join(out, "widget.js"), code);
 }

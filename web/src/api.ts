@@ -6,18 +6,16 @@ import { fromAttributes, merge, defaults, type Options } from "./options";
 import type { Token } from "./identity";
 import { Fragment, jsx, jsxs } from "preact/jsx-runtime";
 import type { Later, make } from "./later";
+import { next } from "./next";
 import { Parts } from "./parts";
-import { openStorages } from "./storage";
+import { openStorages, type Storages } from "./storage";
 import { showUnread } from "./title";
 import { View } from "./view/model";
 
 type Listener = (detail: unknown) => void;
 
-/** In a task of its own: reading the script was one already. */
-const wait = (ready: () => void): void => {
-  if (document.body) setTimeout(ready);
-  else document.addEventListener("DOMContentLoaded", ready, { once: true });
-};
+/** Until the page has a body. */
+const body = (): Promise<unknown> => (document.body ? next() : new Promise((ready) => document.addEventListener("DOMContentLoaded", ready, { once: true })));
 
 export class Widget implements Calls {
   #view: View | null = null;
@@ -61,8 +59,13 @@ export class Widget implements Calls {
 
   shutdown(): void {
     showUnread(0);
-    this.#view?.announcer.stop();
-    this.#view?.session.stop();
+    const view = this.#view;
+    if (view) {
+      // What is still under way shows nothing any more.
+      view.hidden = true;
+      view.announcer.stop();
+      view.session.stop();
+    }
     this.#element?.clear();
     this.#element?.remove();
     this.#view = this.#element = null;
@@ -134,7 +137,7 @@ export class Widget implements Calls {
     const listener = listening as Listener;
     const those = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, those.add(listener));
-    if (name === "ready" && this.#element) queueMicrotask(() => listener(undefined));
+    if (name === "ready" && this.#listening && this.#element) queueMicrotask(() => listener(undefined));
     return () => those.delete(listener);
   }
 
@@ -147,34 +150,42 @@ export class Widget implements Calls {
   #start(): void {
     defineElement();
     const url = `${this.#origin.replace(/^http/, "ws")}/v1/chat`;
-    const view = new View(url, openStorages(this.#options.storage, this.#origin), this.#parts, this.#options, {
+    let storages: Storages | undefined;
+    const opening = () => (storages ??= openStorages(this.#options.storage, this.#origin));
+    const view = new View(url, opening, this.#parts, this.#options, {
       emit: (name, detail) => this.#emit(name, detail),
       later: () => this.#later(),
       side: () => this.#element?.side ?? "right",
+      warm: async () => this.#element?.warm(),
       mayShow: ({ id, playbook, why }) => this.#ask("before-proactive", { conversation_id: id, playbook, why }),
       // After the picture that the call asked for.
       focus: (place) => setTimeout(() => this.#element?.focusing[place]?.(), 0),
     });
     this.#view = view;
     view.session.identify(this.#options.token);
-    const spoken = view.configure(this.#options);
-    wait(async () => {
-      await spoken;
-      if (this.#view !== view) return;
-      const element = document.createElement(TAG) as BeckonElement;
-      this.#element = element;
-      element.show(view);
-      document.body.append(element);
-      this.#listen();
-      // In a task of its own, as all that can be: each is short, however slow the machine.
-      setTimeout(() => {
-        if (this.#view !== view) return;
-        view.session.connection.start();
-        view.session.restore(this.#parts);
-      });
-      this.#ready();
-      this.#emit("ready");
-    });
+    void this.#appear(view);
+  }
+
+  /** Step by step: each is a short task, however slow the machine. */
+  async #appear(view: View): Promise<void> {
+    const gone = () => this.#view !== view;
+    await view.configure(this.#options);
+    await body();
+    if (gone()) return;
+    const element = document.createElement(TAG) as BeckonElement;
+    this.#element = element;
+    await next();
+    if (gone()) return;
+    element.show(view);
+    await next();
+    if (gone()) return;
+    document.body.append(element);
+    this.#listen();
+    this.#ready();
+    this.#emit("ready");
+    await next();
+    if (gone()) return;
+    view.session.start(this.#parts);
   }
 
   /** The parts of an open panel, drawn with the same Preact. */
@@ -182,6 +193,7 @@ export class Widget implements Calls {
     const part = await this.#parts.load<{ make: typeof make }>("later");
     const later = part.make({ jsx, jsxs, Fragment });
     this.#element?.add(later.css);
+    await next();
     return later;
   }
 

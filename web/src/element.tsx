@@ -6,6 +6,7 @@ import bubble from "./styles/bubble.css";
 import log from "./styles/log.css";
 import media from "./styles/media.css";
 import panel from "./styles/panel.css";
+import { next } from "./next";
 import type { View } from "./view/model";
 import { Widget, type Focus } from "./view/widget";
 import { writesFromRight } from "./words";
@@ -69,6 +70,21 @@ export class BeckonElement extends HTMLElement {
     sheet.replaceSync(css);
     // Before the last two, which must win: small screens, and the colours of the company.
     shadowRoot.adoptedStyleSheets = [this.#base, sheet, this.#last, this.#accent];
+  }
+
+  /** The first use of a font costs a page some milliseconds: those of a bubble get a task each, before it is drawn. */
+  async warm(): Promise<void> {
+    const probe = document.createElement("span");
+    probe.textContent = "a";
+    probe.ariaHidden = "true";
+    for (const name of ["text", "who", "btn", "link"]) {
+      await next();
+      probe.className = `hush ${name}`;
+      this.shadowRoot?.firstElementChild?.append(probe);
+      probe.getClientRects();
+    }
+    await next();
+    probe.remove();
   }
 
   /** A copy that a page made of its own body, as Turbo does for its previews, is nothing. */

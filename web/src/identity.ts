@@ -1,6 +1,6 @@
 // Who this session says it is: a token of the page, or the anonymous id that the server gave.
 
-import type { Store } from "./storage";
+import type { Opening } from "./storage";
 
 export type Token = string | (() => string | Promise<string>);
 
@@ -10,10 +10,10 @@ export class Identity {
   #source: Token | null = null;
   #current: string | null = null;
 
-  readonly #store: Store;
+  readonly #storages: Opening;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(storages: Opening) {
+    this.#storages = storages;
   }
 
   /** False where nothing changed. */
@@ -40,7 +40,7 @@ export class Identity {
   }
 
   get anonymous(): string | undefined {
-    const id = this.#store.get("anonymous");
+    const id = this.#storages().lasting.get("anonymous");
     return typeof id === "string" ? id : undefined;
   }
 
@@ -58,12 +58,12 @@ export class Identity {
 
   welcomed(customer: string, anonymous: string | undefined): void {
     this.customer = customer;
-    if (anonymous !== undefined) this.#store.set("anonymous", anonymous);
+    if (anonymous !== undefined) this.#storages().lasting.set("anonymous", anonymous);
   }
 
   forget(): void {
     this.customer = null;
     this.#source = this.#current = null;
-    this.#store.set("anonymous", null);
+    this.#storages().lasting.set("anonymous", null);
   }
 }

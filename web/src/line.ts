@@ -6,6 +6,7 @@
 import { Connection, type Status, type Wiring } from "./connection";
 import { clientId, type ClientFrame, type Cursor, type ServerFrame } from "./protocol";
 import type { Stop } from "./reconnect";
+import type { Opening } from "./storage";
 
 type Resume = Record<string, Cursor>;
 
@@ -40,7 +41,7 @@ const SILENT_MS = 2_500;
 export class Line {
   status: Status = "idle";
   readonly #me = clientId();
-  readonly #prefix: string | null;
+  readonly #storages: Opening;
   readonly #wiring: LineWiring;
   readonly #socket: Connection;
   #role: "none" | "alone" | "holder" | "guest" = "none";
@@ -52,8 +53,8 @@ export class Line {
   /** Grows with each `#join`: what an older one still awaits is ignored. */
   #joins = 0;
 
-  constructor(prefix: string | null, wiring: LineWiring) {
-    this.#prefix = prefix;
+  constructor(storages: Opening, wiring: LineWiring) {
+    this.#storages = storages;
     this.#wiring = wiring;
     this.#socket = new Connection({
       url: wiring.url,
@@ -114,11 +115,12 @@ export class Line {
     const mine = ++this.#joins;
     this.#role = "guest";
     this.#set("connecting");
-    const key = this.#prefix === null ? null : await this.#wiring.key().catch(() => null);
+    const { shared } = this.#storages();
+    const key = shared === null ? null : await this.#wiring.key().catch(() => null);
     if (mine !== this.#joins) return;
     try {
       if (key === null || !navigator.locks) return this.#alone();
-      this.#lock = `${this.#prefix}line:${key}`;
+      this.#lock = `${shared}line:${key}`;
       this.#channel = new BroadcastChannel(this.#lock);
     } catch {
       return this.#alone();

@@ -6,6 +6,7 @@ import { Identity, type Token } from "./identity";
 import { Kept } from "./kept";
 import { Line } from "./line";
 import { Outbox, type Item } from "./outbox";
+import { next } from "./next";
 import type { Parts } from "./parts";
 import {
   clientId,
@@ -19,7 +20,8 @@ import {
   type ServerFrame,
 } from "./protocol";
 import type { Stop } from "./reconnect";
-import type { Storages } from "./storage";
+import type { Opening } from "./storage";
+import { timeZone } from "./words";
 
 /** What a session tells whoever shows it. */
 export interface Watcher {
@@ -51,8 +53,6 @@ const TYPING_EVERY_MS = 3_000;
 /** An operator's typing lapses soon; the assistant's turn may take its 20 s. */
 const TYPING_LASTS_MS = { operator: 6_000, assistant: 25_000 };
 
-const next = () => new Promise((go) => setTimeout(go));
-
 export class Session {
   readonly conversations = new Map<string, Conversation>();
   readonly outbox: Outbox;
@@ -62,27 +62,30 @@ export class Session {
   lostOnce = false;
   /** What files may be sent; undefined where none may. */
   limits: Limits | undefined;
-  #seen: Record<string, number>;
+  #seen: Record<string, number> = {};
   #typedAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lapse: ReturnType<typeof setTimeout> | undefined;
 
-  readonly #storages: Storages;
+  readonly #storages: Opening;
   readonly #kept: Kept;
   readonly #watcher: Watcher;
 
   constructor(
     url: string,
-    storages: Storages,
+    storages: Opening,
     watcher: Watcher,
   ) {
     this.#storages = storages;
     this.#watcher = watcher;
-    this.identity = new Identity(storages.lasting);
-    this.#kept = new Kept(storages.tab);
+    this.identity = new Identity(storages);
+    this.#kept = new Kept(storages, (left) => {
+      this.outbox.adopt(left);
+      this.#pump();
+      watcher.changed();
+    });
     this.outbox = new Outbox(this.#kept);
-    this.#seen = (storages.lasting.get("seen") as Record<string, number> | null) ?? {};
-    this.connection = new Line(storages.shared, {
+    this.connection = new Line(storages, {
       url,
       key: () => this.identity.key(),
       resume: () => this.#resume(),
@@ -94,13 +97,11 @@ export class Session {
     });
   }
 
-  /** Takes over what earlier pages left unsent. */
-  restore(parts: Parts): void {
-    void this.#kept.open(this.#storages.shared, parts, (value) => {
-      this.outbox.adopt(value);
-      this.#pump();
-      this.#watcher.changed();
-    });
+  /** Connects, and takes over what earlier pages left unsent. */
+  start(parts: Parts): void {
+    this.#seen = (this.#storages().lasting.get("seen") as Record<string, number> | null) ?? {};
+    this.connection.start();
+    void this.#kept.open(parts);
   }
 
   identify(token: Token | null): void {
@@ -157,7 +158,7 @@ export class Session {
     this.#seen[id] = Math.max(seq, this.#seen[id] ?? 0);
     const conversation = this.conversations.get(id);
     if (conversation?.phase === "waiting") conversation.phase = "open";
-    this.#storages.lasting.set("seen", this.#seen);
+    this.#storages().lasting.set("seen", this.#seen);
     this.#watcher.changed();
   }
 
@@ -199,9 +200,8 @@ export class Session {
     if (token === null) return null;
     const anonymous = this.identity.anonymous;
     const who = token !== undefined ? { token } : anonymous !== undefined ? { anonymous_id: anonymous } : {};
-    // The first use of `Intl`, which plurals need too, costs a page ten milliseconds: it gets a task of its own.
     await next();
-    const timezone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const timezone = timeZone();
     await next();
     return { type: "hello" as const, ...who, timezone, resume: this.#resume() };
   }
@@ -345,7 +345,7 @@ export class Session {
   #forgetTalk(): void {
     this.conversations.clear();
     this.#seen = {};
-    this.#storages.lasting.set("seen", null);
+    this.#storages().lasting.set("seen", null);
     this.#watcher.forgotten();
   }
 }

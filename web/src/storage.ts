@@ -56,6 +56,9 @@ export interface Storages {
   shared: string | null;
 }
 
+/** Opens them with their first use: the first touch costs a page some milliseconds. */
+export type Opening = () => Storages;
+
 /** Keys are kept apart by the server's origin: a page may talk to more than one over time. */
 export function openStorages(mode: "local" | "none", origin: string): Storages {
   const prefix = `beckon:${origin}:`;

@@ -5,11 +5,13 @@ import { test } from "node:test";
 import { accentRules, contrast, textOn } from "../src/later/accent";
 import { Conversation } from "../src/conversation";
 import { plain } from "../src/plain";
-import { Outbox } from "../src/outbox";
+import { Kept } from "../src/kept";
+import { Outbox, type Item } from "../src/outbox";
 import { choicesOf, clientId, readFrame, type Delta, type Entry } from "../src/protocol";
 import { afterClose, backoff } from "../src/reconnect";
 import { settlement } from "../src/later/confirmation";
 import { isPicture, kindOf, nameOf, sizeOf } from "../src/later/kinds";
+import { memory } from "../src/storage";
 import { Streams } from "../src/streams";
 import { callName, othersOf } from "../src/later/others";
 import { rowsOf } from "../src/view/rows";
@@ -205,6 +207,27 @@ test("the outbox survives a change of page, and is never sent for another custom
   assert.deepEqual(next.due(0), [], "of another customer");
 });
 
+test("what a page says before it looked what earlier pages left takes nothing of that away; a customer who leaves takes it all", () => {
+  const left = new Outbox(kept());
+  left.bind("anon:a");
+  left.add(say("m1"), "m1", 0);
+  const page = () => {
+    const tab = memory();
+    tab.set("outbox", { customer: "anon:a", items: structuredClone(left.list) });
+    const outbox: Outbox = new Outbox(new Kept(() => ({ lasting: memory(), tab, shared: null }), (value) => outbox.adopt(value)));
+    return { outbox, lies: () => ((tab.get("outbox") as { items: Item[] } | null)?.items ?? []).map(({ frame }) => frame.client_id) };
+  };
+  const early = page();
+  early.outbox.add({ type: "track", client_id: "t1", event: "cart.viewed", properties: {} }, "", 1);
+  assert.deepEqual(early.outbox.list.map(({ frame }) => frame.client_id), ["m1", "t1"]);
+  assert.deepEqual(early.lies(), ["m1", "t1"]);
+  const gone = page();
+  gone.outbox.clear();
+  assert.deepEqual([gone.outbox.list, gone.lies()], [[], []]);
+  gone.outbox.add(say("m2"), "m2", 2);
+  assert.deepEqual(gone.lies(), ["m2"]);
+});
+
 test("an unanswered item goes out again after a while on a living socket", () => {
   const outbox = new Outbox(kept());
   outbox.add(say("m1"), "m1", 0);
@@ -339,4 +362,11 @@ test("every locale has every word, the same blanks, and each plural that its lan
   assert.equal(words.language, "ar");
   assert.equal(words.counted("unread", 2), "رسالتان غير مقروءتين");
   assert.match(words.counted("unread", 5), /رسائل/);
+});
+
+test("numbers are those of the language, with a formatter or without", () => {
+  const number = (locale: string, count: number, table?: Table) => new Words(locale, table).number(count);
+  assert.deepEqual([number("en", 7), number("en", 999), number("en", 1_000)], ["7", "999", "1,000"]);
+  assert.deepEqual([number("de", 99, de.first), number("de", 1_234, de.first)], ["99", "1.234"]);
+  assert.deepEqual([number("ar-EG", 7, ar.first), number("ar-MA", 7, ar.first)], ["٧", "7"]);
 });

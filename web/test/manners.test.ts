@@ -291,8 +291,8 @@ play("its start moves nothing and, four times slower than here, holds nothing up
 }, async (on) => {
   const src = `${on.chat.origin}/widget.js`;
   const longest: number[] = [];
-  // By the time of the processor, and the best of some: what else this machine does is no matter.
-  for (let times = 0; times < 6; times++) {
+  // By the time of the processor: what else this machine does is no matter.
+  for (let times = 0; times < 7; times++) {
     await on.page.goto(on.shop.url);
     const seen = on.chat.hellos.length;
     await on.page.tracing.start({ categories: ["toplevel", "devtools.timeline"] });
@@ -306,6 +306,7 @@ play("its start moves nothing and, four times slower than here, holds nothing up
     const tasks = traceEvents.filter((event) => event.pid === main.pid && event.tid === main.tid && event.name.includes("RunTask"));
     longest.push(Math.max(...tasks.map((event) => (event.tdur ?? 0) / 1000)));
   }
-  assert.ok(Math.min(...longest) * 4 < 50, `${longest.join(", ")} ms of processor time in the longest task`);
+  const median = longest.toSorted((a, b) => a - b)[3] ?? 0;
+  assert.ok(median * 4 < 50, `${longest.join(", ")} ms of processor time in the longest task`);
   assert.equal(await on.page.evaluate(() => (window as any).shift), 0);
 });

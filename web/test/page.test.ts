@@ -125,6 +125,36 @@ play(
   },
 );
 
+play("calls made as soon as it was loaded count as those before: the first connection is made with them", { place: "none", before: opened }, async (on) => {
+  const there = await on.page.evaluate(async (src) => {
+    const heard: string[] = [];
+    const script = Object.assign(document.createElement("script"), { async: true, src });
+    const answers = await new Promise((done) => {
+      script.onload = () => {
+        const beckon = (window as any).Beckon;
+        const stop = beckon.on("ready", () => heard.push("never"));
+        beckon.on("open", () => heard.push("open"));
+        beckon.configure({ launcher: "never" });
+        beckon("identify", "ana", {}, { token: "ana" });
+        beckon.compose("Where is my order?");
+        stop();
+        done([beckon.explain(), beckon.nothing, typeof stop]);
+      };
+      document.body.append(script);
+    });
+    await (window as any).Beckon.ready();
+    return { answers, heard };
+  }, `${on.chat.origin}/widget.js`);
+  assert.deepEqual(there, { answers: [null, null, "function"], heard: ["open"] });
+  await on.until((root) => (root.querySelector("textarea") as HTMLTextAreaElement | null)?.value === "Where is my order?");
+  assert.equal(await on.has(".launcher"), false);
+  assert.deepEqual(on.chat.hellos.map((hello) => hello.token), ["ana"]);
+  // The opening has come meanwhile; the words were for a conversation of their own.
+  await on.click("textarea");
+  await on.page.keyboard.press("Enter");
+  assert.equal((await on.chat.got((f) => f.type === "say")).conversation_id, undefined);
+});
+
 play("opened by the page without a launcher, Escape gives the focus back to where it was", { ...withOpening, tag: 'data-launcher="never"' }, async (on) => {
   await on.$(".bubble");
   await on.page.focus("#buy");

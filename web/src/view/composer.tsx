@@ -47,9 +47,8 @@ export function Composer({ view, field }: { view: View; field: Ref<HTMLTextAreaE
         enterkeyhint="send"
         value={draft}
         onInput={(event) => {
-          view.drafts.set(place, event.currentTarget.value);
+          view.write(event.currentTarget.value);
           if (current && event.currentTarget.value) view.session.typing(current.id);
-          view.changed();
         }}
         onKeyDown={(event) => {
           // 229: Safari ends a composition with an Enter that no longer says so.

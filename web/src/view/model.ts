@@ -9,10 +9,11 @@ import type { Stop } from "../reconnect";
 import type { Later } from "../later";
 import type { Files } from "../later/files";
 import type { Ratings } from "../later/ratings";
+import { next } from "../next";
 import { plain } from "../plain";
 import type { Parts } from "../parts";
 import { Session, type News, type Watcher } from "../session";
-import type { Storages } from "../storage";
+import type { Opening } from "../storage";
 import { wordsFor, Words } from "../words";
 import { Announcer } from "./announcer";
 import { badMoment, cornerOf } from "./elsewhere";
@@ -33,6 +34,8 @@ export interface Surroundings {
   focus(place: "composer" | "launcher"): void;
   /** Brings what an open panel needs. */
   later(): Promise<Later>;
+  /** Uses the fonts of a bubble for the first time. */
+  warm(): Promise<void>;
   /** How the widget is drawn now. */
   side(): "left" | "right";
 }
@@ -65,20 +68,22 @@ export class View implements Watcher {
   #again: ReturnType<typeof setTimeout> | undefined;
   #wasUnread = 0;
   #wasWriting = false;
+  #warm = false;
+  #warming: Promise<void> | undefined;
   #renders = new Set<() => void>();
   #queued = false;
 
   readonly emit: Emit;
   readonly #around: Surroundings;
-  readonly #storages: Storages;
+  readonly #storages: Opening;
   readonly parts: Parts;
   options: Options;
 
-  constructor(url: string, storages: Storages, parts: Parts, options: Options, around: Surroundings) {
+  constructor(url: string, storages: Opening, parts: Parts, options: Options, around: Surroundings) {
     this.options = options;
     this.parts = parts;
     this.#storages = storages;
-    this.#proactive = new Proactive(storages.tab);
+    this.#proactive = new Proactive(storages);
     this.#around = around;
     this.emit = around.emit;
     this.session = new Session(url, storages, this);
@@ -95,8 +100,10 @@ export class View implements Watcher {
     this.#queued = true;
     queueMicrotask(() => {
       this.#queued = false;
-      this.#settle();
-      for (const render of this.#renders) render();
+      const draw = () => this.#renders.forEach((render) => render());
+      // A new bubble is work for two tasks.
+      if (this.#settle()) void next().then(draw);
+      else draw();
     });
   }
 
@@ -116,7 +123,7 @@ export class View implements Watcher {
     if (this.later) return then?.(this.later);
     const come = (later: Later) => {
       this.later = later;
-      this.ratings = new later.Ratings(this.session, this.#storages.lasting);
+      this.ratings = new later.Ratings(this.session, this.#storages().lasting);
       this.words.add(later.words);
       this.changed();
       then?.(later);
@@ -164,6 +171,13 @@ export class View implements Watcher {
     if (this.open || this.hidden) return null;
     const picked = this.#proactive.pick(this.#unanswered());
     if (!picked || this.#proactive.isShown(picked)) return picked;
+    if (!this.#warm) {
+      this.#warming ??= this.#around.warm().then(() => {
+        this.#warm = true;
+        this.changed();
+      });
+      return null;
+    }
     const moment = badMoment(cornerOf(this.#around.side()), Date.now() - this.#typedAt < TYPING_MS);
     return moment && this.#waits(picked, moment) ? null : picked;
   }
@@ -241,7 +255,14 @@ export class View implements Watcher {
   compose(text: string): void {
     this.show();
     if (this.current?.phase === "closed") this.select(null);
-    this.drafts.set(this.current?.id ?? "", text);
+    this.write(text);
+  }
+
+  /** What is written stays in sight: where there was no conversation yet, one that comes meanwhile does not take its place. */
+  write(text: string): void {
+    const { current } = this;
+    this.#fresh = !current;
+    this.drafts.set(current?.id ?? "", text);
     this.changed();
   }
 
@@ -312,7 +333,7 @@ export class View implements Watcher {
     this.#chosen = null;
     this.alert = "";
     this.#proactive.forget();
-    this.#storages.lasting.set("rated", null);
+    this.#storages().lasting.set("rated", null);
     this.unfolded.clear();
     this.drafts.clear();
     this.files?.clear();
@@ -373,13 +394,15 @@ export class View implements Watcher {
     return this.words.t("said", { who: this.nameOf(this.speakerOf(conversation, entry)), text: plain(entry) });
   }
 
-  /** What follows from the state, once for each picture. */
-  #settle(): void {
+  /** What follows from the state, once for each picture; true where a bubble came up. */
+  #settle(): boolean {
     const { current, unread } = this;
+    let news = false;
     if (this.open) this.#meet();
     let { bubble } = this;
     while (bubble && !this.#proactive.isShown(bubble)) {
-      if (this.#around.mayShow(bubble)) this.#bubbleShown(bubble);
+      news = this.#around.mayShow(bubble);
+      if (news) this.#bubbleShown(bubble);
       else this.#proactive.vetoed(bubble);
       ({ bubble } = this);
     }
@@ -392,6 +415,7 @@ export class View implements Watcher {
       this.announcer.say(this.words.t("typing", { who }));
     }
     this.#wasWriting = isWriting;
+    return news;
   }
 
   #bubbleShown(conversation: Conversation): void {

@@ -2,7 +2,7 @@
 // this tab.
 
 import type { Conversation } from "../conversation";
-import type { Store } from "../storage";
+import type { Opening } from "../storage";
 
 const REMEMBERED = 50;
 
@@ -14,10 +14,10 @@ export class Proactive {
   /** The one that this view of the page has had. */
   #here: string | null = null;
   #address = "";
-  readonly #tab: Store;
+  readonly #storages: Opening;
 
-  constructor(tab: Store) {
-    this.#tab = tab;
+  constructor(storages: Opening) {
+    this.#storages = storages;
   }
 
   /** Of those that the customer has not answered yet, the latest first. */
@@ -59,12 +59,12 @@ export class Proactive {
   met(id: string): boolean {
     const known = this.#known();
     if (known.includes(id)) return false;
-    this.#tab.set("met", [...known, id].slice(-REMEMBERED));
+    this.#storages().tab.set("met", [...known, id].slice(-REMEMBERED));
     return true;
   }
 
   forget(): void {
-    this.#tab.set("met", null);
+    this.#storages().tab.set("met", null);
     this.#here = null;
     for (const set of [this.#dismissed, this.#shown, this.#vetoed]) set.clear();
   }
@@ -75,6 +75,6 @@ export class Proactive {
   }
 
   #known(): string[] {
-    return (this.#tab.get("met") as string[] | null) ?? [];
+    return (this.#storages().tab.get("met") as string[] | null) ?? [];
   }
 }
