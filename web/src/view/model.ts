@@ -46,6 +46,7 @@ export class View implements Watcher {
   words = new Words("en");
   /** What an open panel needs; null until it is there. */
   later: Later | null = null;
+  #coming: Promise<Later> | undefined;
   open = false;
   hidden = false;
   list = false;
@@ -121,14 +122,18 @@ export class View implements Watcher {
   /** What an open panel needs is loaded with it; where that fails, with the next thing that is done. */
   fetchLater(then?: (later: Later) => void): void {
     if (this.later) return then?.(this.later);
-    const come = (later: Later) => {
+    // Whoever asks meanwhile waits for the same: it is made, and its looks are added, once.
+    this.#coming ??= this.#around.later().then((later) => {
       this.later = later;
       this.ratings = new later.Ratings(this.session, this.#storages().lasting);
       this.words.add(later.words);
       this.changed();
-      then?.(later);
-    };
-    this.#around.later().then(come, () => console.warn("Beckon: a part could not be loaded."));
+      return later;
+    });
+    this.#coming.then(then, () => {
+      this.#coming = undefined;
+      console.warn("Beckon: a part could not be loaded.");
+    });
   }
 
   // What is on show
