@@ -285,6 +285,15 @@ play("its start moves nothing and, four times slower than here, holds nothing up
     opened(on);
     await on.page.evaluateOnNewDocument(() => {
       (window as any).shift = 0;
+      // The first formatter of a page is a long task by itself, on a slow machine.
+      (window as any).formatters = [];
+      for (const name of ["DateTimeFormat", "NumberFormat"]) {
+        const made = (Intl as any)[name];
+        (Intl as any)[name] = function (...given: unknown[]) {
+          (window as any).formatters.push(name);
+          return new made(...given);
+        };
+      }
       new PerformanceObserver((list) => list.getEntries().forEach((entry) => ((window as any).shift += (entry as any).value))).observe({ type: "layout-shift" });
     });
   },
@@ -308,5 +317,5 @@ play("its start moves nothing and, four times slower than here, holds nothing up
   }
   const median = longest.toSorted((a, b) => a - b)[3] ?? 0;
   assert.ok(median * 4 < 50, `${longest.join(", ")} ms of processor time in the longest task`);
-  assert.equal(await on.page.evaluate(() => (window as any).shift), 0);
+  assert.deepEqual(await on.page.evaluate(() => [(window as any).shift, (window as any).formatters]), [0, []]);
 });
