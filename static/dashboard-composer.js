@@ -129,14 +129,15 @@ document.addEventListener("click", async event => {
 })
 
 // The answer to a form that was sent: where the session ended meanwhile, htmx follows to the sign-in; the words are kept.
-let hadFocus = ""
+// News comes at any moment, also while an answer is being put in place: each swap remembers for itself where the focus was.
+const focusBefore = new WeakMap()
 const places = { "#composer": "#text", "#noting": "summary" }
-document.addEventListener("htmx:before:swap", () => {
-  hadFocus = Object.keys(places).find(place => document.querySelector(place)?.contains(document.activeElement)) ?? ""
+document.addEventListener("htmx:before:swap", ({ detail }) => {
+  focusBefore.set(detail.ctx, Object.keys(places).find(place => document.querySelector(place)?.contains(document.activeElement)))
 })
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", ({ detail }) => {
   restore()
-  const place = hadFocus && document.querySelector(hadFocus)
-  if (place && !place.contains(document.activeElement)) place.querySelector(places[hadFocus])?.focus()
+  const place = focusBefore.get(detail.ctx)
+  if (place && document.activeElement === document.body) document.querySelector(`${place} ${places[place]}`)?.focus()
 })
 restore()

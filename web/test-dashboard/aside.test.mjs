@@ -49,6 +49,14 @@ async function at(customer, who) {
 
 const focused = async (page, selector) => await page.waitForFunction((s) => document.activeElement?.matches(s), { polling: 50 }, selector);
 
+/** Lets other news arrive in the moment in which an answer replaces this part of the page, before it is settled. */
+const newsWithin = async (page, selector) =>
+  await page.evaluate((s) => {
+    const target = document.querySelector("#live");
+    const swap = () => htmx.swap({ sourceElement: target, target, swap: "none", text: "" });
+    new MutationObserver(swap).observe(document.querySelector(s).parentElement, { childList: true });
+  }, selector);
+
 test("anybody leaves a note by keys; colleagues see it at once, the customer never", { timeout: 120_000 }, async () => {
   const customer = await open();
   const [rui, ada] = [await at(customer, RUI), await at(customer, ADA)];
@@ -61,6 +69,7 @@ test("anybody leaves a note by keys; colleagues see it at once, the customer nev
   await rui.waitForFunction(() => document.querySelector("#team-note").value === "Knows us from the fair.");
   await rui.keyboard.press("n");
   await focused(rui, "#team-note");
+  await newsWithin(rui, "#noting");
   await rui.keyboard.down("Control");
   await rui.keyboard.press("Enter");
   await rui.keyboard.up("Control");
