@@ -167,6 +167,7 @@ pub fn rated(draft: &mut Draft<'_>, id: ConversationId, client_id: &str, score: 
     draft.entry(id, By::Customer, kind);
     if let Some(conversation) = draft.edit(id) {
         conversation.rated = Some(last);
+        conversation.rating = Some(score);
     }
     draft.done(Author::Customer, client_id, id, last);
 }

@@ -322,6 +322,7 @@ impl<'a> Draft<'a> {
                 .any(|call| call.phase == crate::model::conversation::CallPhase::Unknown),
             priority: conversation.priority,
             labels: conversation.labels.clone(),
+            rating: conversation.rating,
             n: conversation.n,
             seq: conversation.seq,
             updated_at: self.now,

@@ -121,6 +121,7 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         client_ids: BTreeMap::new(),
         counters: Counters::default(),
         rated: None,
+        rating: None,
         unanswered: false,
         wordless: false,
         unattended: false,

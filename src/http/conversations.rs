@@ -19,6 +19,7 @@ use crate::ingest::fields::{customer, name};
 use crate::model::decision::SummaryState;
 use crate::model::event::{Event, OPEN};
 use crate::model::ids::ConversationId;
+use crate::model::satisfaction::Satisfaction;
 use crate::model::triage::{Priority, WrongLabel};
 use crate::record::ConversationFilter;
 
@@ -36,6 +37,9 @@ pub struct Wanted {
     /// `low`, `normal`, `high` or `urgent`.
     #[param(value_type = Option<String>)]
     priority: Option<Priority>,
+    /// Rated so by the customer: `unhappy` is 1 or 2, `neutral` 3, `happy` 4 or 5.
+    #[param(value_type = Option<String>)]
+    rated: Option<Satisfaction>,
     /// Where to go on: the `cursor` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 200; 50 where it is not said.
@@ -66,8 +70,8 @@ pub async fn list(
     };
     let label = wanted.label.as_deref().map(str::parse).transpose();
     let label = label.map_err(|wrong: WrongLabel| super::acts::wrong_field("query label", &wrong))?;
-    let (state, priority) = (wanted.state, wanted.priority);
-    let filter = ConversationFilter { customer, state, label, priority, ..ConversationFilter::default() };
+    let (state, priority, rated) = (wanted.state, wanted.priority, wanted.rated);
+    let filter = ConversationFilter { customer, state, label, priority, rated, ..ConversationFilter::default() };
     let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
     let after = cursor("cursor", wanted.cursor.as_deref())?;
     let page = parts.record.conversations(&filter, after.as_ref(), limit).await?;

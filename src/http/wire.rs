@@ -52,6 +52,8 @@ pub struct Shown<'a> {
     pub priority: Priority,
     /// What operators find it by; for the company.
     pub labels: &'a BTreeSet<Label>,
+    /// How the customer rated it, 1 to 5; for the company.
+    pub rating: Option<u8>,
 }
 
 impl<'a> Shown<'a> {
@@ -80,6 +82,7 @@ impl<'a> Shown<'a> {
             holder_n: conversation.holder_n,
             priority: conversation.priority,
             labels: &conversation.labels,
+            rating: conversation.rating,
         }
     }
 
@@ -99,6 +102,7 @@ impl<'a> Shown<'a> {
             holder_n: summary.holder_n,
             priority: summary.priority,
             labels: &summary.labels,
+            rating: summary.rating,
         }
     }
 }
@@ -106,7 +110,7 @@ impl<'a> Shown<'a> {
 /// A conversation with entries that were made by [`entry`] or [`entries`].
 ///
 /// A customer gets `{id, playbook, state, holder, why, last_seq, entries}`, the company
-/// `{id, customer, playbook, state, holder, operator?, holder_n, priority, labels, why, outcome?, opened_at?, last_seq, entries}`.
+/// `{id, customer, playbook, state, holder, operator?, holder_n, priority, labels, rating?, why, outcome?, opened_at?, last_seq, entries}`.
 pub fn conversation(shown: &Shown<'_>, entries: Vec<Value>, view: View) -> Value {
     let mut form = listed(shown, view);
     if let Some(form) = form.as_object_mut() {
@@ -134,6 +138,9 @@ pub fn listed(shown: &Shown<'_>, view: View) -> Value {
         form.insert("labels".to_owned(), json!(shown.labels));
         if let Some(name) = shown.operator {
             form.insert("operator".to_owned(), json!(name));
+        }
+        if let Some(rating) = shown.rating {
+            form.insert("rating".to_owned(), json!(rating));
         }
         if let Some(outcome) = shown.outcome {
             form.insert("outcome".to_owned(), outcome_form(outcome));
@@ -276,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_operators_judge_is_for_the_company_alone() {
+    fn what_operators_judge_and_customers_gave_is_for_the_company_alone() {
         let customer = ActorId::user("42");
         let labels = ["vip".parse().unwrap()].into();
         let id = ConversationId { partition: Partition(3), pos: Pos { ms: 1_764_000_000_000, n: 1 }, k: 0 };
@@ -294,11 +301,12 @@ mod tests {
             holder_n: 1,
             priority: Priority::High,
             labels: &labels,
+            rating: Some(2),
         };
         let told = listed(&shown, View::Customer);
-        assert_eq!((told.get("priority"), told.get("labels")), (None, None));
+        assert_eq!((told.get("priority"), told.get("labels"), told.get("rating")), (None, None, None));
         let told = listed(&shown, View::Trace);
-        assert_eq!((&told["priority"], &told["labels"]), (&json!("high"), &json!(["vip"])));
+        assert_eq!((&told["priority"], &told["labels"], &told["rating"]), (&json!("high"), &json!(["vip"]), &json!(2)));
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub struct Conversation {
     /// The `seq` that the customer's rating was answered with: there is one, and no other counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rated: Option<u32>,
+    /// The rating, 1 to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<u8>,
     /// The customer spoke last, so somebody owes an answer.
     #[serde(default)]
     pub unanswered: bool,

@@ -366,6 +366,9 @@ pub struct Summary {
     /// What operators find it by.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<Label>,
+    /// How the customer rated it, 1 to 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating: Option<u8>,
     /// Number of the last entry.
     pub n: u32,
     /// Number of the last entry that the customer may see.

@@ -22,6 +22,7 @@ pub mod part;
 pub mod pattern;
 pub mod restraint;
 pub mod retry_after;
+pub mod satisfaction;
 pub mod scope;
 pub mod time;
 pub mod topic;

@@ -11,6 +11,7 @@ use super::{Record, RecordError};
 use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::{Entry, HolderKind};
 use crate::model::ids::{ActorId, ConversationId};
+use crate::model::satisfaction::Satisfaction;
 use crate::model::time::Ms;
 use crate::model::triage::{Label, Priority};
 
@@ -36,6 +37,8 @@ pub struct ConversationFilter {
     pub label: Option<Label>,
     /// Of this priority.
     pub priority: Option<Priority>,
+    /// Rated so by the customer.
+    pub rated: Option<Satisfaction>,
     /// With this in customer, key, playbook or words; taken as it is, 200 characters at most.
     pub search: Option<String>,
 }
@@ -309,6 +312,9 @@ fn conditions(filter: &ConversationFilter) -> Wanted {
         if !priority.is_normal() {
             wanted.parts.push(format!("c.priority <> {}", Priority::Normal.rank()));
         }
+    }
+    if let Some((lowest, highest)) = filter.rated.map(Satisfaction::scores) {
+        wanted.parts.push(format!("c.rating between {lowest} and {highest}"));
     }
     if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         let [a, b, c, d] = std::array::from_fn(|_| wanted.next(Cell::Text(containing(search))));

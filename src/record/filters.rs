@@ -12,7 +12,7 @@ use crate::model::time::Ms;
 const MOST: i64 = 10;
 /// The longest name, in characters.
 const MAX_NAME: usize = 40;
-/// The longest query, in bytes: a view, a label, a priority and the words of a search, encoded.
+/// The longest query, in bytes: a view, a label, a priority, a rating and the words of a search, encoded.
 const MAX_QUERY: usize = 4_096;
 
 /// A view of the inbox under a name.

@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "topics", include_str!("../../migrations/0003_topics.sql")),
     (4, "attachments", include_str!("../../migrations/0004_attachments.sql")),
     (5, "triage", include_str!("../../migrations/0005_triage.sql")),
+    (6, "ratings", include_str!("../../migrations/0006_ratings.sql")),
 ];
 
 /// Brings the tables up to date.

@@ -184,6 +184,7 @@ impl Changes {
                 "outcome",
                 "handed",
                 "priority",
+                "rating",
                 "last_by",
                 "last_text",
                 "last_at",
@@ -193,6 +194,7 @@ impl Changes {
              listed = excluded.listed, state = excluded.state, holder = excluded.holder, operator = excluded.operator, \
              needs_since = excluded.needs_since, updated_at = excluded.updated_at, summary = excluded.summary, \
              outcome = excluded.outcome, handed = excluded.handed, priority = excluded.priority, \
+             rating = excluded.rating, \
              last_by = coalesce(excluded.last_by, conversation.last_by), \
              last_text = coalesce(excluded.last_text, conversation.last_text), \
              last_at = coalesce(excluded.last_at, conversation.last_at)",
@@ -293,6 +295,7 @@ fn conversation_cells(summary: &Summary, last: Option<Last>) -> Vec<Cell> {
         // The first entry that changes hands asks for a person, or is one.
         Cell::Int(i64::from(summary.holder_n > 0)),
         Cell::Int(i64::from(summary.priority.rank())),
+        Cell::MaybeInt(summary.rating.map(i64::from)),
     ];
     match last {
         Some(last) => row.extend([last.by, last.text, last.at]),

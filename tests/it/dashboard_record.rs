@@ -6,6 +6,7 @@ use beckon::model::conversation::Outcome;
 use beckon::model::decision::{Summary, SummaryState};
 use beckon::model::entry::{By, Entry, HolderKind, Kind, Logged, OutcomeKind, Verdict};
 use beckon::model::ids::ActorId;
+use beckon::model::satisfaction::Satisfaction;
 use beckon::model::time::Ms;
 use beckon::model::triage::{Priority, Triage};
 use beckon::record::{
@@ -156,9 +157,11 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "drop table conversation_label",
         "drop index conversation_priority",
         "alter table conversation drop column priority",
+        "drop index conversation_rating",
+        "alter table conversation drop column rating",
         "drop index verdict_conversation",
         "update customer set search = lower(id) || substr(search, 10) where id like 'anon:%'",
-        "delete from _sqlx_migrations where version in (2, 5)",
+        "delete from _sqlx_migrations where version in (2, 5, 6)",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
@@ -228,15 +231,21 @@ async fn what_is_put_off_needs_nobody_until_then_or_until_something_happens() {
     assert_eq!(listed(99).await, [true, false], "somebody woke it");
 }
 
-/// Conversations of customers `1` to `4` that wait for a person since then, in this order, with what operators gave them.
+/// Conversations of customers `1` to `4` that wait for a person since then, in this order, with what operators gave them,
+/// and what they gave in turn.
 async fn judged_day(record: &Record) {
-    let given = [(Priority::Normal, vec![]), (Priority::Low, vec!["vip"]), (Priority::Urgent, vec!["refund", "vip"])];
-    let given = given.into_iter().chain([(Priority::Normal, vec!["refund"])]);
-    for (n, (priority, labels)) in (1..).zip(given) {
+    let given = [
+        (Priority::Normal, vec![], None),
+        (Priority::Low, vec!["vip"], Some(2)),
+        (Priority::Urgent, vec!["refund", "vip"], Some(5)),
+        (Priority::Normal, vec!["refund"], Some(1)),
+    ];
+    for (n, (priority, labels, rating)) in (1..).zip(given) {
         let mut line = event_line(n, &n.to_string(), "page.viewed");
         let mut row = summary(n, &n.to_string(), SummaryState::Open, HolderKind::Queue, n);
         row.queued_at = Some(Ms(pos(n).ms));
         (row.priority, row.labels) = (priority, labels.into_iter().map(|label| label.parse().unwrap()).collect());
+        row.rating = rating;
         line.line.entries = vec![triaged(n, 1, &row)];
         line.line.conversations = vec![row];
         record.archive(PARTITION, vec![line]).await.unwrap();
@@ -251,7 +260,7 @@ fn triaged(of: u64, n: u32, row: &Summary) -> Logged {
 }
 
 #[tokio::test]
-async fn the_highest_priority_comes_first_and_labels_are_found_also_after_a_rebuild() {
+async fn the_highest_priority_comes_first_and_labels_and_ratings_are_found_also_after_a_rebuild() {
     let folder = tempfile::tempdir().unwrap();
     let record = record(&folder).await;
     judged_day(&record).await;
@@ -283,6 +292,10 @@ async fn the_highest_priority_comes_first_and_labels_are_found_also_after_a_rebu
         assert_eq!(listed(with(Some("refund"), Some(Priority::Normal), needs())).await, [4]);
         assert_eq!(listed(with(None, Some(Priority::Normal), View::All)).await, [4, 1]);
         assert_eq!(listed(with(Some("nothing"), None, View::All)).await, [0_u64; 0]);
+        for (rated, found) in Satisfaction::ALL.into_iter().zip([vec![4, 2], vec![], vec![3]]) {
+            let filter = ConversationFilter { rated: Some(rated), ..with(None, None, View::All) };
+            assert_eq!(listed(filter).await, found, "{rated:?}");
+        }
         let counts = record.counts_within(&with(Some("vip"), None, View::All), "op", Ms(pos(9).ms)).await.unwrap();
         assert_eq!((counts.needs_person, counts.closed, counts.all), (Some(2), Some(0), Some(2)));
         assert_eq!(record.labels_in_use().await.unwrap(), ["refund", "vip"]);

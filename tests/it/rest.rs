@@ -209,6 +209,7 @@ async fn wrong_requests_point_at_the_field_and_reach_no_inbox() {
         "/v1/conversations?customer=u_1",
         "/v1/conversations/1-2-3-4?view=x",
         "/v1/conversations?priority=top",
+        "/v1/conversations?rated=4",
         "/v1/conversations?label=a,b",
     ] {
         let (status, problem) = door.send(door.get(path).bearer_auth("k-backend")).await;

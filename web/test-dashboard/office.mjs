@@ -213,6 +213,14 @@ class Customer {
     return await this.hears((heard) => heard.client_id === client_id && ["ack", "error"].includes(heard.type));
   }
 
+  /** Rates the conversation; "ack" or "error". */
+  async rates(score) {
+    const client_id = randomUUID();
+    this.send({ type: "rate", client_id, conversation_id: this.conversation, score });
+    const answered = (heard) => heard.client_id === client_id && ["ack", "error"].includes(heard.type);
+    return (await this.hears(answered)).type;
+  }
+
   /** Sends files, by name, with a message that names them. */
   async attaches(files, text = "") {
     const ids = [];

@@ -1,4 +1,4 @@
-// How operators judge conversations and find them again: labels, priority, filters, and filters that are saved.
+// How operators judge conversations and find them again: labels, priority, what customers gave, filters, and filters that are saved.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -152,8 +152,7 @@ test("the inbox puts the urgent first, is filtered by label and priority by keys
   await rui.keyboard.press("f");
   await focused(rui, "#with-label");
   await rui.keyboard.type("outage");
-  await rui.keyboard.press("Tab");
-  await rui.keyboard.press("Tab");
+  for (let field = 0; field < 3; field += 1) await rui.keyboard.press("Tab");
   await Promise.all([rui.waitForNavigation(), rui.keyboard.press("Enter")]);
   await lists(rui, third, second);
   assert.equal(new URL(rui.url()).searchParams.get("label"), "outage");
@@ -175,7 +174,35 @@ test("the inbox puts the urgent first, is filtered by label and priority by keys
   await rui.goto(`${office.address}/operator/?view=all&label=outage&priority=high&q=person`);
   await lists(rui, third);
   await rui.goto(`${office.address}/operator/?view=closed&label=outage`);
-  await shows(rui, ".empty", "Nothing here has this label and priority.");
+  await shows(rui, ".empty", "Nothing here has all that is looked for.");
+  await Promise.all([rui.close(), ada.close()]);
+  quiet();
+});
+
+test("what customers gave stands in the list and finds them, kept as a filter too; live", { timeout: 180_000 }, async () => {
+  const [content, cross] = [await waiting(), await waiting()];
+  const ada = await at(cross, ADA);
+  const rui = await office.operator(browser, RUI, complaints, { width: 1380, path: "?view=all" });
+  await rui.focus("#with-rating");
+  await rui.keyboard.type("rated 1");
+  await rui.keyboard.press("Tab");
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("Enter")]);
+  assert.equal(new URL(rui.url()).searchParams.get("rated"), "unhappy");
+  await shows(rui, ".empty", "Nothing here has all that is looked for.");
+  assert.equal(await content.rates(5), "ack");
+  assert.equal(await cross.rates(2), "ack");
+  await lists(rui, cross);
+  await shows(rui, "a.row .tags", "rated 2 of 5");
+  await accessible(rui, "an inbox of the unhappy");
+  await rui.click(".narrowed summary");
+  await rui.type("#filter-name", "Unhappy");
+  await follow(rui, ".narrowed form .btn");
+  await shows(rui, ".saved a[aria-current]", "Unhappy");
+  assert.equal(await counted(rui, "Unhappy"), "1");
+  await rui.goto(`${office.address}/operator/filters`);
+  await shows(rui, "main", "All, rated 1 or 2");
+  await rui.goto(`${office.address}/operator/?view=all&rated=happy`);
+  await lists(rui, content);
   await Promise.all([rui.close(), ada.close()]);
   quiet();
 });

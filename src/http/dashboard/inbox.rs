@@ -13,6 +13,7 @@ use super::{spine, triage, words};
 use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::HolderKind;
 use crate::model::ids::ConversationId;
+use crate::model::satisfaction::Satisfaction;
 use crate::model::time::Ms;
 use crate::model::triage::{Label, Priority};
 use crate::record::{ConversationFilter, Listed, Role, View};
@@ -27,6 +28,7 @@ pub(super) struct Which {
     q: Option<String>,
     label: Option<String>,
     priority: Option<String>,
+    rated: Option<String>,
     cursor: Option<String>,
 }
 
@@ -40,6 +42,7 @@ impl Which {
                 "q" => &mut which.q,
                 "label" => &mut which.label,
                 "priority" => &mut which.priority,
+                "rated" => &mut which.rated,
                 _ => continue,
             };
             *field = Some(value.into_owned());
@@ -62,9 +65,13 @@ impl Which {
         self.priority.as_deref().and_then(|text| text.parse().ok())
     }
 
+    fn rated(&self) -> Option<Satisfaction> {
+        self.rated.as_deref().and_then(|text| text.parse().ok())
+    }
+
     /// Whether it is less than a whole view.
     fn is_narrow(&self) -> bool {
-        self.label().is_some() || self.priority().is_some() || !self.search().is_empty()
+        !self.narrowed().is_empty() || !self.search().is_empty()
     }
 
     /// What is looked for, for people.
@@ -73,6 +80,7 @@ impl Which {
         let mut parts = vec![view.to_owned()];
         parts.extend(self.label().map(|label| format!("label {label}")));
         parts.extend(self.priority().map(|priority| format!("priority {}", priority.name())));
+        parts.extend(self.rated().map(|rated| rated_words(rated).to_owned()));
         parts.extend(Some(self.search()).filter(|words| !words.is_empty()).map(|words| format!("words {words}")));
         parts.join(", ")
     }
@@ -88,11 +96,12 @@ impl Which {
         format!("view={}{q}{}", self.name(), self.narrowed())
     }
 
-    /// Label and priority as the rest of an address.
+    /// Label, priority and rating as the rest of an address.
     fn narrowed(&self) -> String {
         let label = self.label().map(|label| format!("&label={}", encoded(label.as_str()))).unwrap_or_default();
         let priority = self.priority().map(|priority| format!("&priority={}", priority.name())).unwrap_or_default();
-        format!("{label}{priority}")
+        let rated = self.rated().map(|rated| format!("&rated={}", rated.name())).unwrap_or_default();
+        format!("{label}{priority}{rated}")
     }
 
     pub(super) fn filter(&self, operator: &SignedIn, now: Ms) -> ConversationFilter {
@@ -104,8 +113,14 @@ impl Which {
             "all" => View::All,
             _ => View::NeedsPerson { operator: operator.account.id.clone(), now },
         };
-        let (label, priority) = (self.label(), self.priority());
-        ConversationFilter { view, search: Some(self.search()), label, priority, ..ConversationFilter::default() }
+        ConversationFilter {
+            view,
+            search: Some(self.search()),
+            label: self.label(),
+            priority: self.priority(),
+            rated: self.rated(),
+            ..ConversationFilter::default()
+        }
     }
 }
 
@@ -144,6 +159,8 @@ impl Dashboard {
         if let Some(list) = list.as_object_mut() {
             list.insert("labels".to_owned(), json!(labels));
             list.insert("priorities".to_owned(), json!(Priority::ALL.map(Priority::name)));
+            let ratings = Satisfaction::ALL.map(|it| json!({ "name": it.name(), "words": rated_words(it) }));
+            list.insert("ratings".to_owned(), json!(ratings));
         }
         Ok(list)
     }
@@ -184,11 +201,11 @@ impl Dashboard {
         Ok(json!({
             "needs": needs, "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(),
             "view": which.name(), "q": which.search(), "query": which.query(), "narrow": which.is_narrow(),
-            "label": which.label(), "priority": which.priority(), "csrf": operator.csrf,
+            "label": which.label(), "priority": which.priority(), "rated": which.rated(), "csrf": operator.csrf,
             "filters": self.filters(operator, which, now).await?, "may_share": operator.account.role == Role::Admin,
             "empty": match (which.search().is_empty(), which.narrowed().is_empty()) {
                 (true, true) => empty(which.name()),
-                (true, false) => "Nothing here has this label and priority.",
+                (true, false) => "Nothing here has all that is looked for.",
                 (false, _) => "Nothing has these words.",
             },
         }))
@@ -219,6 +236,7 @@ impl Dashboard {
             "wait": words::ago(since, now),
             "urgent": listed.needs_since.is_some(),
             "last": last.unwrap_or_else(|| summary.why.clone()),
+            "rating": summary.rating.map(|score| json!({ "score": score, "name": Satisfaction::of(score).name() })),
             "tags": triage::shown(summary.priority, &summary.labels, 3),
             "glyph": glyph, "mark": mark, "why": why,
             "playbook": words::plain(&summary.playbook),
@@ -255,6 +273,15 @@ fn why(summary: &Summary, operator: &SignedIn, now: Ms) -> (&'static str, &'stat
         }
         (SummaryState::Waiting, _) => ("\u{25c6}", "ev", "not seen yet".to_owned()),
         (SummaryState::Open, _) => ("\u{25cf}", "ai", "the assistant answers".to_owned()),
+    }
+}
+
+/// What customers said of a conversation, for people.
+fn rated_words(satisfaction: Satisfaction) -> &'static str {
+    match satisfaction {
+        Satisfaction::Unhappy => "rated 1 or 2",
+        Satisfaction::Neutral => "rated 3",
+        Satisfaction::Happy => "rated 4 or 5",
     }
 }
 

@@ -281,6 +281,7 @@ fn gone(customer: &ActorId, id: ConversationId, entries: u32) -> Summary {
         unknown_call: false,
         priority: Priority::Normal,
         labels: std::collections::BTreeSet::new(),
+        rating: None,
         n: entries,
         seq: entries,
         updated_at: beckon::model::time::Ms(5),

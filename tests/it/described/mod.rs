@@ -151,6 +151,7 @@ fn every_frame_of_the_server_is_as_described() {
         holder_n: 0,
         priority: Priority::Urgent,
         labels: &labels,
+        rating: None,
     };
     let conversations = [SummaryState::Waiting, SummaryState::Open, SummaryState::Closed]
         .map(|state| wire::conversation(&shown(state), log(), View::Customer));

@@ -40,12 +40,22 @@ async fn after_the_close_a_goal_and_a_rating_count_and_words_do_not(mut world: W
     assert_eq!(late, Err("closed".to_owned()));
     let rated = chat.ask(json!({ "type": "rate", "conversation_id": id, "score": 4, "comment": "kind" })).await;
     assert_eq!(rated, Ok(closed["seq"].as_u64().unwrap()));
+    let again = chat.ask(json!({ "type": "rate", "conversation_id": id, "score": 1 })).await;
+    assert_eq!(again, rated, "the first one stands");
     let paid = world.event("checkout.completed", "42", json!({ "order_id": "7", "total": 89.5 })).await;
     assert_eq!(world.outcome(&paid).await["goals"], json!([{ "conversation": id, "value": 89.5 }]));
     let conversation = world.conversation(&id).await;
     assert_eq!((&conversation["state"], &conversation["outcome"]["kind"]), (&json!("closed"), &json!("goal")));
     let again = world.event("checkout.completed", "42", json!({ "order_id": "7", "total": 1.0 })).await;
     assert_eq!(world.outcome(&again).await["goals"], json!([]), "reached once");
+
+    assert_eq!(conversation["rating"], 4);
+    let listed = async |rated: &str| {
+        let list = world.get(&format!("/v1/conversations?rated={rated}")).await;
+        list["items"].as_array().unwrap().iter().any(|row| row["id"] == id.as_str() && row["rating"] == 4)
+    };
+    until("it is listed by its rating", async || listed("happy").await).await;
+    assert!(!listed("unhappy").await && !listed("neutral").await);
 
     let trace = world.trace(&id).await;
     let rating = of_kind(&trace, "rated")[0];
