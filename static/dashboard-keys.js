@@ -78,14 +78,26 @@ async function fetched(address) {
   if (answer.status === 401) location.reload()
   return answer.ok ? await answer.text() : ""
 }
-function open(what) {
+// Where what is chosen is put: a field forgets its caret while a dialog is open.
+let into, caret
+function open(what, target) {
   source = what
+  into = target
+  caret = target && [target.selectionStart, target.selectionEnd]
   field.value = ""
   field.placeholder = what.title
   picker.setAttribute("aria-label", what.title)
   list.replaceChildren()
   picker.showModal()
   look()
+}
+
+function insert(words) {
+  // A colleague took over meanwhile: there is nothing to write into.
+  if (!into?.isConnected) return
+  into.setRangeText(words, ...caret, "end")
+  into.dispatchEvent(new Event("input", { bubbles: true }))
+  into.focus()
 }
 
 // Things to do on this page stand before what the server finds.
@@ -116,24 +128,29 @@ const commands = {
     else run(option.act)
   },
 }
+/** Fills the list once, and shows what has the words that were typed. */
+const filled = address => async (typed, current) => {
+  if (!list.childElementCount) {
+    const found = await fetched(address)
+    if (!current()) return
+    list.innerHTML = found
+  }
+  for (const option of list.children) option.hidden = !option.textContent.toLowerCase().includes(typed.toLowerCase())
+}
 const replies = {
   title: "Find a saved reply",
   none: "No saved reply has these words. They are written under Saved replies.",
-  async fill(typed, current) {
-    if (!list.childElementCount) {
-      const found = await fetched("/operator/replies/pick")
-      if (!current()) return
-      list.innerHTML = found
-    }
-    for (const option of list.children) option.hidden = !option.textContent.toLowerCase().includes(typed.toLowerCase())
-  },
+  fill: filled("/operator/replies/pick"),
   take(option) {
-    const text = one("#text")
-    if (!text) return
-    const words = option.dataset.words.replaceAll("{name}", one("#composer").dataset.customer)
-    text.setRangeText(words, text.selectionStart, text.selectionEnd, "end")
-    text.dispatchEvent(new Event("input", { bubbles: true }))
-    text.focus()
+    insert(option.dataset.words.replaceAll("{name}", one("#composer").dataset.customer))
+  },
+}
+const colleagues = {
+  title: "Name a colleague",
+  none: "No colleague is called so.",
+  fill: filled("/operator/colleagues/pick"),
+  take(option) {
+    insert(`${option.dataset.name} `)
   },
 }
 function take(option) {
@@ -160,7 +177,15 @@ list?.addEventListener("click", event => take(event.target.closest("[role=option
 picker?.addEventListener("click", event => { if (event.target === picker) picker.close() })
 one("#show-keys")?.addEventListener("click", () => one("#keys").showModal())
 one("#find")?.addEventListener("click", () => open(commands))
-document.addEventListener("click", event => { if (event.target.closest("#saved")) open(replies) })
+document.addEventListener("click", event => { if (event.target.closest("#saved")) open(replies, one("#text")) })
+
+// `@` at the beginning of a word of a note offers colleagues; Escape leaves it as it was typed.
+document.addEventListener("input", ({ target, data, isComposing }) => {
+  if (data !== "@" || isComposing || !target.matches("#team-note, #note")) return
+  const before = target.value.slice(0, target.selectionStart - 1)
+  if (/[\p{L}\p{N}_]$/u.test(before)) return
+  open(colleagues, target)
+})
 
 // What Escape folds again.
 const foldable = "details.menu[open], #noting details[open], .narrowed details[open]"
@@ -175,6 +200,7 @@ const acts = {
   A: () => press("A"),
   d: () => press("d"),
   n: () => press("n"),
+  m: () => press("m"),
   l: () => press("l"),
   s: () => press("s"),
   e: () => press("e"),
@@ -193,12 +219,14 @@ document.addEventListener("keydown", event => {
   }
   const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]")
   if (event.key === "Escape") {
+    // A dialog closes by itself; what is open below it stays.
+    if (one("dialog[open]")) return
     const menu = event.target.closest?.(foldable) ?? one(foldable)
     if (menu) {
       menu.open = false
       menu.querySelector("summary").focus()
     // A popover closes by itself, and gives the focus back.
-    } else if (typing && !one("dialog[open]") && !event.target.closest("[popover]")) event.target.blur()
+    } else if (typing && !event.target.closest("[popover]")) event.target.blur()
     return
   }
   if (typing) {
@@ -208,7 +236,7 @@ document.addEventListener("keydown", event => {
     }
     if (event.key === "/" && event.target.id === "text" && !event.target.value) {
       event.preventDefault()
-      open(replies)
+      open(replies, event.target)
     }
     return
   }

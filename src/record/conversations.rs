@@ -1,5 +1,7 @@
 //! Conversations as lists show them, and their entries once the store has forgotten them.
 
+use std::collections::BTreeMap;
+
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -49,8 +51,8 @@ pub enum View {
     /// All that are listed, the latest change first.
     #[default]
     All,
-    /// Those that need a person, and those that this operator holds; the highest priority first, and of one priority who
-    /// waits longest.
+    /// Those that need a person, those that this operator holds, and those where a note names it; the highest priority first,
+    /// and of one priority who waits longest.
     NeedsPerson {
         /// The operator's id.
         operator: String,
@@ -98,6 +100,8 @@ pub struct Listed {
     pub last: Option<LastWords>,
     /// Since when it needs a person.
     pub needs_since: Option<Ms>,
+    /// In the view of who needs a person: who wrote the note that names this operator.
+    pub mentioned_by: Option<String>,
 }
 
 /// The last words of a conversation.
@@ -142,7 +146,8 @@ impl Record {
     ) -> Result<Page<Listed>, RecordError> {
         let limit = limit.clamp(1, MOST);
         let soonest_first = matches!(filter.view, View::NeedsPerson { .. });
-        let mut wanted = conditions(filter);
+        let mentions = self.mentions_for(filter).await?;
+        let mut wanted = conditions(filter, mentions.keys());
         let (sort, order) = if soonest_first { (SOONEST, "asc") } else { ("c.updated_at", "desc") };
         if let Some(Cursor { at, id }) = cursor.cloned() {
             let than = if soonest_first { ">" } else { "<" };
@@ -161,7 +166,7 @@ impl Record {
             query = bind(query, cell);
         }
         let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
-        let items = rows.iter().map(|row| self.listed(row)).collect::<Result<Vec<_>, _>>()?;
+        let items = rows.iter().map(|row| self.listed(row, &mentions)).collect::<Result<Vec<_>, _>>()?;
         let page = Page::cut(items, limit, |(listed, sort, updated)| {
             (if soonest_first { *sort } else { *updated }, listed.summary.id.to_string())
         });
@@ -202,7 +207,8 @@ impl Record {
     /// # Errors
     /// The record's.
     pub async fn count(&self, filter: &ConversationFilter) -> Result<Option<u32>, RecordError> {
-        let mut wanted = conditions(filter);
+        let mentions = self.mentions_for(filter).await?;
+        let mut wanted = conditions(filter, mentions.keys());
         let most = wanted.next(Cell::Int(MOST_COUNTED));
         let sql = format!(
             "select count(*) from (select 1 from conversation c where {} limit {most}) counted",
@@ -237,7 +243,15 @@ impl Record {
             .collect()
     }
 
-    fn listed(&self, row: &AnyRow) -> Result<(Listed, i64, i64), RecordError> {
+    /// What names the operator of a view; none where it is no operator's.
+    async fn mentions_for(&self, filter: &ConversationFilter) -> Result<BTreeMap<String, String>, RecordError> {
+        match &filter.view {
+            View::NeedsPerson { operator, .. } => self.mentions_of(operator).await,
+            _ => Ok(BTreeMap::new()),
+        }
+    }
+
+    fn listed(&self, row: &AnyRow, mentions: &BTreeMap<String, String>) -> Result<(Listed, i64, i64), RecordError> {
         let read = || -> Result<_, sqlx::Error> {
             let summary: String = row.try_get(0)?;
             let by: Option<String> = row.try_get(2)?;
@@ -248,8 +262,10 @@ impl Record {
             Ok((summary, row.try_get(1)?, last, needs, row.try_get::<i64, _>(6)?, row.try_get::<i64, _>(7)?))
         };
         let (summary, name, last, needs, sort, updated) = read().map_err(|e| self.failed(e))?;
-        let summary = serde_json::from_str(&summary).map_err(|e| self.corrupt(e))?;
-        Ok((Listed { summary, name, last, needs_since: needs.map(|at| Ms(number(at))) }, sort, updated))
+        let summary: Summary = serde_json::from_str(&summary).map_err(|e| self.corrupt(e))?;
+        let mentioned_by = mentions.get(&summary.id.to_string()).cloned();
+        let needs_since = needs.map(|at| Ms(number(at)));
+        Ok((Listed { summary, name, last, needs_since, mentioned_by }, sort, updated))
     }
 }
 
@@ -271,16 +287,22 @@ fn is_asleep(wanted: &mut Wanted, now: Ms) -> String {
     format!("exists (select 1 from snoozed s where s.conversation = c.id and {})", asleep(&now))
 }
 
-fn conditions(filter: &ConversationFilter) -> Wanted {
+/// `mentions`: the conversations whose notes name the operator of the view. They are named one by one, so that an index finds
+/// them beside the others.
+fn conditions<'a>(filter: &ConversationFilter, mentions: impl Iterator<Item = &'a String>) -> Wanted {
     let every = if filter.unlisted { "1 = 1" } else { "c.listed = 1" };
     let mut wanted = Wanted { parts: vec![every.to_owned()], cells: Vec::new() };
     match &filter.view {
         View::All => {}
         View::NeedsPerson { operator, now } => {
             let me = wanted.next(Cell::Text(operator.clone()));
-            wanted.parts.push(format!("(c.needs_since is not null or (c.operator = {me} and c.state <> 'closed'))"));
+            let mentions: Vec<String> = mentions.map(|id| wanted.next(Cell::Text(id.clone()))).collect();
+            let named =
+                if mentions.is_empty() { "1 = 0".to_owned() } else { format!("c.id in ({})", mentions.join(", ")) };
+            let mine = format!("(c.operator = {me} and c.state <> 'closed')");
+            wanted.parts.push(format!("(c.needs_since is not null or {mine} or {named})"));
             let asleep = is_asleep(&mut wanted, *now);
-            wanted.parts.push(format!("not {asleep}"));
+            wanted.parts.push(format!("(not {asleep} or {named})"));
         }
         View::Snoozed { now } => {
             let asleep = is_asleep(&mut wanted, *now);

@@ -14,6 +14,7 @@ mod flow;
 mod kinds;
 mod labels;
 mod line;
+mod mentions;
 mod page;
 mod rebuild;
 mod recorded;
@@ -42,6 +43,7 @@ pub use events::{EventFilter, EventRow, EventStatus, EventView, SEARCHED, Verdic
 pub use filters::{FilterError, SavedFilter};
 pub use flow::{Flow, FlowEvents, FlowRow, FlowTalk};
 pub use line::{Line, LineId, StoredText};
+pub use mentions::Mention;
 pub use page::{Cursor, NoCursor, Page};
 pub use recorded::{Named, Recorded};
 pub use replies::{SaveError, SavedReply};

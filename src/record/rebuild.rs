@@ -25,6 +25,7 @@ pub(super) async fn forget(connection: &mut AnyConnection, actor: &ActorId) -> R
          or conversation in (select id from conversation where customer = $1)",
         "delete from entry where conversation in (select id from conversation where customer = $1)",
         "delete from snoozed where conversation in (select id from conversation where customer = $1)",
+        "delete from mention where conversation in (select id from conversation where customer = $1)",
         "delete from conversation_label where conversation in (select id from conversation where customer = $1)",
         "delete from conversation where customer = $1",
         "delete from event where customer = $1",

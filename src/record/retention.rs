@@ -303,6 +303,7 @@ impl Plan {
         for (sql, ids) in [
             ("delete from entry where conversation", &conversations),
             ("delete from snoozed where conversation", &conversations),
+            ("delete from mention where conversation", &conversations),
             ("delete from conversation_label where conversation", &conversations),
             ("delete from goal where conversation", &conversations),
             // Their files are nobody's from here: the next sweep takes them.

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "attachments", include_str!("../../migrations/0004_attachments.sql")),
     (5, "triage", include_str!("../../migrations/0005_triage.sql")),
     (6, "ratings", include_str!("../../migrations/0006_ratings.sql")),
+    (7, "mentions", include_str!("../../migrations/0007_mentions.sql")),
 ];
 
 /// Brings the tables up to date.

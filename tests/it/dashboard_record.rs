@@ -10,7 +10,8 @@ use beckon::model::satisfaction::Satisfaction;
 use beckon::model::time::Ms;
 use beckon::model::triage::{Priority, Triage};
 use beckon::record::{
-    ConversationFilter, Cursor, EventFilter, FilterError, FlowTalk, Line, LineId, Record, SaveError, Snoozed, View,
+    ConversationFilter, Cursor, EventFilter, FilterError, FlowTalk, Line, LineId, Mention, Record, SaveError, Snoozed,
+    View,
 };
 use serde_json::json;
 
@@ -154,6 +155,7 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "drop table saved_reply",
         "drop table snoozed",
         "drop table saved_filter",
+        "drop table mention",
         "drop table conversation_label",
         "drop index conversation_priority",
         "alter table conversation drop column priority",
@@ -161,7 +163,7 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "alter table conversation drop column rating",
         "drop index verdict_conversation",
         "update customer set search = lower(id) || substr(search, 10) where id like 'anon:%'",
-        "delete from _sqlx_migrations where version in (2, 5, 6)",
+        "delete from _sqlx_migrations where version in (2, 5, 6, 7)",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
@@ -229,6 +231,46 @@ async fn what_is_put_off_needs_nobody_until_then_or_until_something_happens() {
     put_off(100, 50).await;
     record.snooze(conversation(1), None).await.unwrap();
     assert_eq!(listed(99).await, [true, false], "somebody woke it");
+}
+
+#[tokio::test]
+async fn who_is_named_in_a_note_has_the_conversation_until_done_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = record(&folder).await;
+    record.archive(PARTITION, two_days()).await.unwrap();
+    let at = |n: u64| Ms(pos(n).ms);
+    let rows = record.conversations(&ConversationFilter::default(), None, 50).await.unwrap().items;
+    let one = rows.iter().find(|row| row.summary.state == SummaryState::Closed).unwrap().summary.clone();
+    let needs = async |operator: &str| {
+        let view = View::NeedsPerson { operator: operator.to_owned(), now: at(60) };
+        let filter = ConversationFilter { view, ..ConversationFilter::default() };
+        let rows = record.conversations(&filter, None, 50).await.unwrap().items;
+        assert_eq!(record.count(&filter).await.unwrap(), Some(u32::try_from(rows.len()).unwrap()));
+        rows.into_iter().find(|row| row.summary.id == one.id).map(|row| row.mentioned_by)
+    };
+    assert_eq!(needs("op-ada").await, None, "it has ended");
+
+    let by = |name: &str, n: u64| Mention { by: name.to_owned(), at: at(n) };
+    record.mention(one.id, &["op-ada", "op-ben"], &by("Rui", 50)).await.unwrap();
+    record.mention(one.id, &["op-ada"], &by("Eve", 51)).await.unwrap();
+    let until = Snoozed { until: at(90), by: "Rui".to_owned(), at: at(52) };
+    record.snooze(one.id, Some(&until)).await.unwrap();
+    assert_eq!(needs("op-ada").await, Some(Some("Eve".to_owned())), "the latest, also of what is put off or has ended");
+    assert_eq!(needs("op-ben").await, Some(Some("Rui".to_owned())));
+    assert_eq!(needs("op-rui").await, None);
+    assert_eq!(record.mention_in(one.id, "op-ada").await.unwrap(), Some(by("Eve", 51)));
+
+    record.forget_mention(one.id, "op-ada").await.unwrap();
+    assert_eq!(needs("op-ada").await, None);
+    assert_eq!(record.mention_in(one.id, "op-ada").await.unwrap(), None);
+    record.rebuild(&mut |_, _| ()).await.unwrap();
+    assert_eq!(needs("op-ben").await, Some(Some("Rui".to_owned())), "written by people, not computed");
+
+    let mut erased = empty_line(70, Some(one.customer.clone()));
+    erased.erased = true;
+    let erased = Line { id: LineId { epoch: 1, n: 70 }, line: erased, input: None };
+    record.archive(PARTITION, vec![erased]).await.unwrap();
+    assert_eq!(record.mention_in(one.id, "op-ben").await.unwrap(), None, "nothing stays of who is erased");
 }
 
 /// Conversations of customers `1` to `4` that wait for a person since then, in this order, with what operators gave them,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { follow, shows, startBrowser } from "../test-demo/stage.mjs";
 import { Model } from "./model.mjs";
-import { ADA, Office, RUI, accessible } from "./office.mjs";
+import { ADA, Office, RUI, accessible, fits } from "./office.mjs";
 
 let model;
 let office;
@@ -86,6 +86,62 @@ test("anybody leaves a note by keys; colleagues see it at once, the customer nev
   await customer.hearsWords("All is well.");
   assert.match(JSON.stringify(model.asked.at(-1).messages), /Knows us from the fair/, "the assistant knows of it");
   assert.equal(await customer.heard("Knows us from the fair."), false);
+  await Promise.all([rui.close(), ada.close()]);
+  quiet();
+});
+
+test("who is named in a note finds the conversation among those that need them, live, and is done with it by keys", { timeout: 180_000 }, async () => {
+  const customer = await open();
+  const ada = await office.operator(browser, ADA, complaints, { width: 1380, path: "?view=needs" });
+  const rui = await at(customer, RUI);
+  assert.equal(await ada.$$eval("a.row b", (rows, name) => rows.some((row) => row.textContent.includes(name)), customer.name), false);
+  const writes = async (words) => {
+    await focused(rui, "#team-note");
+    await rui.keyboard.type(words);
+    if (words.endsWith("@")) await rui.waitForSelector("#picker[open] [role=option]");
+  };
+  const leaves = async () => {
+    await rui.keyboard.down("Control");
+    await rui.keyboard.press("Enter");
+    await rui.keyboard.up("Control");
+  };
+  await rui.keyboard.press("n");
+  await writes("Is that usual, @");
+  await accessible(rui, "colleagues to name");
+  await rui.keyboard.type("ad");
+  await rui.waitForFunction(() => document.querySelectorAll("#picker [role=option]:not([hidden])").length === 1);
+  await rui.keyboard.press("Enter");
+  await writes("?");
+  await leaves();
+  await shows(rui, "#spine .note", "Is that usual, @Ada");
+  await shows(ada, "a.row", customer.name);
+  await shows(ada, "a.row .why", "Rui names you in a note");
+  await ada.keyboard.press("j");
+  await Promise.all([ada.waitForNavigation(), ada.keyboard.press("Enter")]);
+  await shows(ada, ".mention", "Rui names you in a note.");
+  await accessible(ada, "a conversation that names its operator");
+  await fits(ada, "a conversation that names its operator");
+  assert.equal(await rui.$(".mention"), null, "who names is not named");
+  await Promise.all([ada.waitForNavigation(), ada.keyboard.press("m")]);
+  await ada.waitForFunction(() => !document.querySelector(".mention"));
+  assert.equal(await ada.$("a.row[aria-current]"), null, "it needs nobody any more");
+
+  // On a page that is open it comes by itself; a name that is nobody's is said.
+  await rui.keyboard.press("n");
+  await writes("Sorry, @");
+  await rui.keyboard.press("Escape");
+  await writes("ada: and @");
+  await rui.keyboard.press("Escape");
+  await writes("Adam, at a@shop.example");
+  await leaves();
+  await shows(ada, ".mention", "Rui names you in a note.");
+  await shows(rui, "#noting .notice", "No colleague is called @Adam");
+  await accessible(rui, "a note with a name of nobody");
+  await ada.setJavaScriptEnabled(false);
+  await ada.reload();
+  await follow(ada, ".mention .btn");
+  assert.equal(await ada.$(".mention"), null);
+  assert.equal(await customer.heard("@Ada"), false);
   await Promise.all([rui.close(), ada.close()]);
   quiet();
 });

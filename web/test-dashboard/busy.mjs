@@ -31,6 +31,7 @@ export async function fill(office, browser, complaints) {
   await visitor.says("Hello, is anybody there?");
   await visitor.hearsWords("queue");
   await office.event("order.kept", "omar", {});
+  await omar.rates(2);
 
   const rui = await office.operator(browser, RUI, complaints, { width: 1380, height: 860 });
   for (const [name, words] of [["Sorry for the wait", "Hello {name}, thank you for waiting. I look at it right now."], ["Refund", "The money is back on your card within three days."]]) {
@@ -117,8 +118,13 @@ async function told(office, rui) {
   await jonas.says("That worked, thank you");
   await office.event("payment.accepted", "jonas", { order: "A-1077", total: 120 });
   await shows(rui, "#spine", "outcome: goal reached");
+  await jonas.rates(5);
   await rui.click("#hand summary");
-  await rui.type("#note", "The bank blocked it, not the shop.");
+  await rui.type("#note", "The bank blocked it, not the shop. @");
+  await shows(rui, "#picker-list", "Ada");
+  await rui.keyboard.press("Enter");
+  await rui.waitForFunction(() => document.activeElement?.id === "note", { polling: 50 });
+  await rui.keyboard.type("is that new?");
   await follow(rui, "#hand form[action$='/release'] button");
   return conversation;
 }

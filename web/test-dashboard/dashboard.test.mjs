@@ -130,6 +130,16 @@ test("the main tasks are done with keys alone", { timeout: 120_000 }, async () =
   await customer.hearsWords(`Hello ${customer.name}, sorry for the wait.`);
   await rui.waitForFunction(() => document.querySelector("#text")?.value === "");
   await held(rui, "#text");
+  await rui.keyboard.type("Once more: ");
+  await rui.focus("#saved");
+  await rui.keyboard.press("Enter");
+  await shows(rui, "#picker-list", "Sorry for the wait");
+  await rui.keyboard.type("sorry");
+  await rui.keyboard.press("Enter");
+  await held(rui, "#text");
+  assert.equal(await rui.$eval("#text", (field) => field.value), `Once more: Hello ${customer.name}, sorry for the wait.`);
+  await rui.$eval("#text", (field) => field.select());
+  await rui.keyboard.press("Backspace");
 
   await rui.keyboard.press("Escape");
   await rui.keyboard.down("Shift");

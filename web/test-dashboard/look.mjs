@@ -56,6 +56,12 @@ const states = {
     await page.$eval("#team-note", (field) => { field.value = ""; });
     await page.keyboard.type("She called this morning, too.");
   }],
+  naming: ["conversation", async (page) => {
+    await page.keyboard.press("n");
+    await page.waitForFunction(() => document.activeElement?.id === "team-note", { polling: 50 });
+    await page.keyboard.type("Have you seen that before, @");
+    await shows(page, "#picker-list", "Rui");
+  }],
   draft: ["held", async (page) => {
     // A model that failed rests for some seconds.
     const written = () => page.$eval("#text", (field) => field.value !== "");

@@ -41,7 +41,12 @@ pub(super) async fn release(
     let note = posted.fields.get("note").trim();
     let note = (!note.is_empty()).then(|| bounded(note)).transpose()?;
     let operator = posted.operator.operator();
-    dashboard.act(&posted, &id, "release", Body::Release { conversation, operator, note }).await
+    let response =
+        dashboard.act(&posted, &id, "release", Body::Release { conversation, operator, note: note.clone() }).await?;
+    if let Some(note) = note.filter(|_| response.status() != StatusCode::CONFLICT) {
+        dashboard.mention(&posted, conversation, &note).await?;
+    }
+    Ok(response)
 }
 
 /// Ends it.

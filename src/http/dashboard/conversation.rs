@@ -16,7 +16,7 @@ use super::{Dashboard, words};
 use crate::model::decision::Summary;
 use crate::model::entry::{Entry, HolderKind};
 use crate::model::ids::ConversationId;
-use crate::record::{EventFilter, Known, Snoozed};
+use crate::record::{EventFilter, Known, Mention, Snoozed};
 use crate::store::LogCursor;
 
 /// Entries read at a time; a conversation has 2,000 at most.
@@ -31,8 +31,23 @@ pub(super) struct Loaded {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     pub(super) standing: Standing,
+}
+
+/// What stands beside the log, for one operator.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Aside {
     /// Until when it needs nobody.
     pub(super) snoozed: Option<Snoozed>,
+    /// The note that names the operator.
+    pub(super) mention: Option<Mention>,
+}
+
+impl Aside {
+    /// Tells whether a page shows this or something older.
+    pub(super) fn mark(&self) -> String {
+        let until = self.snoozed.as_ref().map_or(0, |snoozed| snoozed.until.0);
+        format!("{until}-{}", self.mention.as_ref().map_or(0, |mention| mention.at.0))
+    }
 }
 
 /// What a page says beside the conversation: what became of an act, and words not sent.
@@ -67,8 +82,14 @@ impl Dashboard {
         let standing = Standing::of(&entries);
         let known = self.record.known(&summary.customer).await?.unwrap_or_default();
         let name = words::customer(&summary.customer, known.name.as_deref());
+        Ok(Loaded { summary, known, name, entries, standing })
+    }
+
+    /// What stands beside the log.
+    pub(super) async fn aside(&self, operator: &SignedIn, id: ConversationId) -> Result<Aside, PageError> {
         let snoozed = self.record.snoozed(id, self.clock.now()).await?;
-        Ok(Loaded { summary, known, name, entries, standing, snoozed })
+        let mention = self.record.mention_in(id, &operator.account.id).await?;
+        Ok(Aside { snoozed, mention })
     }
 
     /// Entries after a cursor.
@@ -114,7 +135,8 @@ impl Dashboard {
         noted: Said,
         undone: Undone,
     ) -> Result<Html<String>, PageError> {
-        let Loaded { summary, known, name, entries, standing, snoozed } = loaded;
+        let Loaded { summary, known, name, entries, standing } = loaded;
+        let aside = self.aside(operator, summary.id).await?;
         let list = self.whole_list(operator, which, Some(summary.id)).await?;
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
         let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
@@ -134,7 +156,9 @@ impl Dashboard {
             .collect();
         let values = json!({
             "list": list,
-            "live": format!("/operator/live?{}&conversation={}&after={cursor}", which.query(), summary.id),
+            "live": format!(
+                "/operator/live?{}&conversation={}&after={cursor}&aside={}", which.query(), summary.id, aside.mark(),
+            ),
             "query": which.query(),
             "id": summary.id.to_string(),
             "name": name,
@@ -149,7 +173,7 @@ impl Dashboard {
             "rows": spine::rows(entries, &standing.unknown, name),
             "traits": traits,
             "events": events,
-            "hand": self.hand(operator, which, summary, standing, snoozed.as_ref()),
+            "hand": self.hand(operator, which, summary, standing, &aside),
             "view": which.query(),
             "triage": self.triage(operator, which, summary, standing, undone).await?,
             "composer": self.composer(operator, summary, standing, name, said),
@@ -165,8 +189,9 @@ impl Dashboard {
         which: &Which,
         summary: &Summary,
         standing: &Standing,
-        snoozed: Option<&Snoozed>,
+        aside: &Aside,
     ) -> Value {
+        let Aside { snoozed, mention } = aside;
         let mine = is_mine(operator, summary, standing);
         // The record may lag behind the log.
         let waits = standing.closed.is_none() && standing.holder == HolderKind::Queue;
@@ -194,8 +219,9 @@ impl Dashboard {
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
             // Whoever holds it ends it; a colleague takes it over first.
             "may_close": mine || standing.holder != HolderKind::Operator, "view": which.query(),
-            "snoozed_by": snoozed.map(|snoozed| words::plain(&snoozed.by)).unwrap_or_default(),
-            "snoozed_until": snoozed.map(|snoozed| words::stamp(snoozed.until)).unwrap_or_default(),
+            "mentioned_by": mention.as_ref().map(|mention| words::plain(&mention.by)).unwrap_or_default(),
+            "snoozed_by": snoozed.as_ref().map(|snoozed| words::plain(&snoozed.by)).unwrap_or_default(),
+            "snoozed_until": snoozed.as_ref().map(|snoozed| words::stamp(snoozed.until)).unwrap_or_default(),
         })
     }
 

@@ -225,7 +225,10 @@ impl Dashboard {
         now: Ms,
     ) -> Value {
         let summary = &listed.summary;
-        let (glyph, mark, why) = why(summary, operator, now);
+        let (glyph, mark, why) = match &listed.mentioned_by {
+            Some(by) => ("\u{270e}", "op", format!("{} names you in a note", words::plain(by))),
+            None => why(summary, operator, now),
+        };
         let since = listed.needs_since.unwrap_or(summary.updated_at);
         let last = listed.last.as_ref().map(|last| last.text.clone());
         json!({

@@ -39,6 +39,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 pub(super) struct Shown {
     conversation: Option<ConversationId>,
     after: Option<String>,
+    /// What the page shows beside the conversation's log.
+    aside: Option<String>,
     /// Which page; the inbox where none is named.
     page: Option<Kind>,
     window: Option<Window>,
@@ -76,7 +78,11 @@ pub(super) async fn stream(
     let lists = dashboard.store.subscribe(Channel::Record, 16).await?;
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let thread = match shown.conversation {
-        Some(id) => Some(dashboard.thread(id, last.or(shown.after).as_deref(), &operator.account.id).await?),
+        Some(id) => {
+            let mut thread = dashboard.thread(id, last.or(shown.after).as_deref(), &operator.account.id).await?;
+            thread.aside = shown.aside.unwrap_or_default();
+            Some(thread)
+        }
         None => None,
     };
     let page = Page {
@@ -207,6 +213,7 @@ impl Page {
         if self.list_due.is_some_and(|due| due <= now) {
             self.list_due = None;
             self.send_list().await?;
+            self.send_hand().await?;
         }
         if self.thread.as_ref().is_some_and(|thread| thread.stale) {
             self.send_entries().await?;
@@ -255,6 +262,21 @@ impl Page {
         Ok(())
     }
 
+    /// Who holds the conversation and what can be done, where something beside its log changed: it was put off, or a note
+    /// names the operator.
+    async fn send_hand(&mut self) -> Result<(), PageError> {
+        let Some(thread) = &mut self.thread else { return Ok(()) };
+        let aside = self.dashboard.aside(&self.operator, thread.summary.id).await?;
+        if aside.mark() == thread.aside {
+            return Ok(());
+        }
+        thread.aside = aside.mark();
+        let hand = self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, &aside);
+        let html = self.dashboard.pages.render("_hand_live.html", &json!({ "hand": hand }))?;
+        self.queue.push_back(message(&html));
+        Ok(())
+    }
+
     /// New entries, with the number that the browser comes back with.
     async fn send_entries(&mut self) -> Result<(), PageError> {
         let Some(thread) = &mut self.thread else { return Ok(()) };
@@ -285,10 +307,9 @@ impl Page {
             if let Some(summary) = self.dashboard.record.summary(thread.summary.id).await? {
                 thread.summary = summary;
             }
-            let now = self.dashboard.clock.now();
-            let snoozed = self.dashboard.record.snoozed(thread.summary.id, now).await?;
-            let hand =
-                self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, snoozed.as_ref());
+            let aside = self.dashboard.aside(&self.operator, thread.summary.id).await?;
+            thread.aside = aside.mark();
+            let hand = self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, &aside);
             object.insert("hand".to_owned(), hand);
             let judged = |standing: &Standing| (standing.priority, standing.labels.clone(), standing.closed);
             if judged(&before) != judged(&thread.standing) {

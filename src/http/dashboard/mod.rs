@@ -17,6 +17,7 @@ mod flow;
 mod history;
 mod inbox;
 mod live;
+mod mentions;
 mod notes;
 mod pages;
 mod palette;
@@ -234,12 +235,14 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/release", post(acts::release))
         .route("/operator/conversations/{id}/say", post(acts::say))
         .route("/operator/conversations/{id}/note", post(notes::leave))
+        .route("/operator/conversations/{id}/mention", post(mentions::done))
         .route("/operator/conversations/{id}/snooze", post(snooze::put_off))
         .route("/operator/conversations/{id}/triage", post(triage::judge))
         .route("/operator/conversations/{id}/draft", post(drafts::write))
         .route("/operator/conversations/{id}/close", post(acts::close))
         .route("/operator/conversations/{id}/calls/{call}/settle", post(acts::settle))
         .route("/operator/conversations/{id}/typing", post(attention::typing))
+        .route("/operator/colleagues/pick", get(mentions::pick))
         .route("/operator/customers", get(customers::list))
         .route("/operator/customers/{handle}", get(customers::page))
         .route("/operator/events", get(events::list))

@@ -43,16 +43,23 @@ pub(super) async fn leave(
         return dashboard.noted(&posted, &id, StatusCode::UNPROCESSABLE_ENTITY, unsaid(notice.to_owned())).await;
     }
     let operator = posted.operator.operator();
+    let told = async || dashboard.mention(&posted, conversation, &text).await;
     let body = Body::Noted { conversation, operator, client_id: client_id.clone(), text: text.clone() };
     let (status, said) = match dashboard.ask(&id, body).await {
         Ok(Asked::Later(_)) => {
+            told().await?;
             let notice = "It is on its way: it stands in the inbox and will be noted.".to_owned();
             (StatusCode::ACCEPTED, Said { notice, tone: "note", sent: true, ..Said::default() })
         }
         Ok(Asked::Answered(answer, _)) => match answer.reply {
             Reply::Refused(code) => (StatusCode::CONFLICT, unsaid(code.message().to_owned())),
-            Reply::Done { .. } | Reply::Existing if !posted.is_htmx => return Ok(back(&posted, &id)),
-            Reply::Done { .. } | Reply::Existing => (StatusCode::OK, Said { sent: true, ..Said::default() }),
+            Reply::Done { .. } | Reply::Existing => {
+                let notice = told().await?;
+                if notice.is_empty() && !posted.is_htmx {
+                    return Ok(back(&posted, &id));
+                }
+                (StatusCode::OK, Said { notice, tone: "note", sent: true, ..Said::default() })
+            }
         },
         Err(error) => {
             tracing::warn!(error = ?error, "a note was not appended");

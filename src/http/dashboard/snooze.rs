@@ -9,7 +9,6 @@ use super::acts::{back, conversation, wrong};
 use super::pages::PageError;
 use crate::model::time::Millis;
 use crate::record::Snoozed;
-use crate::store::Channel;
 
 /// For how long it can be put off; without a zone of the operator's, days are 24 hours.
 const SPANS: [(&str, Millis); 3] =
@@ -34,9 +33,6 @@ pub(super) async fn put_off(
     dashboard.record.snooze(conversation, snoozed.as_ref()).await?;
     let name = if snoozed.is_some() { "snooze" } else { "wake" };
     dashboard.audit(&posted.operator.account.id, name, &id, &posted.operator.address).await;
-    // Lists of colleagues look again; one that does not hear it does so soon by itself.
-    if let Err(error) = dashboard.store.publish(Channel::Record, Vec::new()).await {
-        tracing::debug!(%error, "a change of lists was not told");
-    }
+    dashboard.lists_changed().await;
     Ok(back(&posted, &id))
 }

@@ -26,6 +26,8 @@ pub(super) struct Thread {
     pub(super) hints: Hints,
     pub(super) cursor: LogCursor,
     pub(super) standing: Standing,
+    /// What the page shows beside the log; the mark of an `Aside`.
+    pub(super) aside: String,
     pub(super) growing: Option<Growing>,
     pub(super) others: Others,
     /// Something may have been added.
@@ -70,6 +72,7 @@ impl Dashboard {
             hints,
             cursor,
             standing: Standing::of(entries.get(..seen).unwrap_or_default()),
+            aside: String::new(),
             growing: None,
             others: Others::of(operator),
             stale: true,

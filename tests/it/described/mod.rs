@@ -135,7 +135,7 @@ fn log() -> Vec<Value> {
 fn every_frame_of_the_server_is_as_described() {
     let server = validator("ServerFrame");
     let customer = ActorId::parse("user:42").unwrap();
-    // What operators judge is no part of any frame.
+    // What operators judge and customers gave is no part of any frame.
     let labels = ["vip".parse().unwrap()].into();
     let shown = |state| Shown {
         id: id(),
@@ -151,7 +151,7 @@ fn every_frame_of_the_server_is_as_described() {
         holder_n: 0,
         priority: Priority::Urgent,
         labels: &labels,
-        rating: None,
+        rating: Some(2),
     };
     let conversations = [SummaryState::Waiting, SummaryState::Open, SummaryState::Closed]
         .map(|state| wire::conversation(&shown(state), log(), View::Customer));
