@@ -7,3 +7,6 @@ create table mention (
     primary key (conversation, operator)
 );
 create index mention_operator on mention (operator, mentioned_at);
+
+-- Whose the open ones are: asked for every list that shows who needs a person.
+create index conversation_operator on conversation (operator) where operator is not null and state <> 'closed';

@@ -9,7 +9,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::{RecordError, classify};
 
 /// Version, name and text of each migration, oldest first. Released ones are never edited.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "record", include_str!("../../migrations/0001_record.sql")),
     (2, "operators", include_str!("../../migrations/0002_operators.sql")),
     (3, "topics", include_str!("../../migrations/0003_topics.sql")),

@@ -156,6 +156,7 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "drop table snoozed",
         "drop table saved_filter",
         "drop table mention",
+        "drop index conversation_operator",
         "drop table conversation_label",
         "drop index conversation_priority",
         "alter table conversation drop column priority",
