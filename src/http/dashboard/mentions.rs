@@ -12,6 +12,9 @@ use crate::model::ids::ConversationId;
 use crate::record::{Account, Mention};
 use crate::store::Channel;
 
+/// Names of nobody that are said again.
+const MOST_UNKNOWN: usize = 3;
+
 /// The colleagues that a note can name, for the picker.
 pub(super) async fn pick(State(dashboard): State<Dashboard>, operator: SignedIn) -> Result<Html<String>, PageError> {
     let accounts = dashboard.record.operators().await?;
@@ -68,13 +71,19 @@ impl Dashboard {
 #[derive(Debug, PartialEq, Eq)]
 struct Named<'a> {
     known: Vec<&'a Account>,
-    /// The first word of what is nobody's name.
+    /// The first word of what is nobody's name, the first [`MOST_UNKNOWN`].
     unknown: Vec<&'a str>,
 }
 
 /// Whom a text names: `@` at the beginning of a word, then the whole name of a colleague, in any case. Where one name begins
 /// like another the longer one is meant; those of the same name are all meant. An e-mail address names nobody.
 fn named<'a>(text: &'a str, accounts: &'a [Account]) -> Named<'a> {
+    let names: Vec<(String, &Account)> = accounts
+        .iter()
+        .map(|account| (lower(account.name.chars()), account))
+        .filter(|(name, _)| !name.is_empty())
+        .collect();
+    let longest_name = accounts.iter().map(|account| account.name.chars().count()).max().unwrap_or_default();
     let mut found = Named { known: Vec::new(), unknown: Vec::new() };
     for (place, _) in text.match_indices('@') {
         let (before, after) = text.split_at(place);
@@ -82,24 +91,26 @@ fn named<'a>(text: &'a str, accounts: &'a [Account]) -> Named<'a> {
         if before.chars().next_back().is_some_and(is_of_a_word) || !after.starts_with(is_of_a_word) {
             continue;
         }
-        let lower = after.to_lowercase();
-        let fits = |account: &&Account| {
-            let rest = lower.strip_prefix(&account.name.to_lowercase());
-            !account.name.is_empty() && rest.is_some_and(|rest| !rest.starts_with(is_of_a_word))
-        };
-        let longest = accounts.iter().filter(fits).map(|account| account.name.len()).max();
-        for account in accounts.iter().filter(fits).filter(|account| Some(account.name.len()) == longest) {
-            if !found.known.contains(&account) {
+        // A name, and what comes after it: a long text costs no more for each that it names.
+        let said = lower(after.chars().take(longest_name + 1));
+        let fits = |name: &str| said.strip_prefix(name).is_some_and(|rest| !rest.starts_with(is_of_a_word));
+        let longest = names.iter().map(|(name, _)| name).filter(|name| fits(name)).max_by_key(|name| name.len());
+        for (_, account) in names.iter().filter(|(name, _)| Some(name) == longest) {
+            if !found.known.contains(account) {
                 found.known.push(account);
             }
         }
-        if longest.is_none() {
-            let end = after.find(|sign| !is_of_a_word(sign)).unwrap_or(after.len());
-            found.unknown.push(after.split_at(end).0);
+        let end = after.find(|sign| !is_of_a_word(sign)).unwrap_or(after.len());
+        let (word, _) = after.split_at(end);
+        if longest.is_none() && found.unknown.len() < MOST_UNKNOWN && !found.unknown.contains(&word) {
+            found.unknown.push(word);
         }
     }
-    found.unknown.dedup();
     found
+}
+
+fn lower(text: impl Iterator<Item = char>) -> String {
+    text.flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a name may go on with it.
@@ -145,6 +156,7 @@ mod tests {
             ("@ nobody, @@rui", vec!["1", "4"], vec![]),
             ("اسأل @مريم", vec!["5"], vec![]),
             ("at the end @", vec![], vec![]),
+            ("@a @b @a @c @d @rui", vec!["1", "4"], vec!["a", "b", "c"]),
         ] {
             let named = named(text, &team);
             let ids: Vec<&str> = named.known.iter().map(|account| account.id.as_str()).collect();
