@@ -59,6 +59,7 @@ const states = {
   naming: ["conversation", async (page) => {
     await page.keyboard.press("n");
     await page.waitForFunction(() => document.activeElement?.id === "team-note", { polling: 50 });
+    await page.$eval("#team-note", (field) => { field.value = ""; });
     await page.keyboard.type("Have you seen that before, @");
     await shows(page, "#picker-list", "Rui");
   }],
