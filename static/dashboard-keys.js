@@ -78,7 +78,8 @@ async function fetched(address) {
   if (answer.status === 401) location.reload()
   return answer.ok ? await answer.text() : ""
 }
-// Where what is chosen is put: a field forgets its caret while a dialog is open.
+// Where what is chosen is put. A field that loses the focus to a dialog while a sign is typed into it stands at its beginning
+// afterwards, so its caret is kept from before.
 let into, caret
 function open(what, target) {
   source = what

@@ -276,7 +276,9 @@ test("what is put off leaves the list by keys, comes back when the customer writ
     await shows(rui, "#hand", "Put off by Rui until");
   };
   await list("needs", true);
+  const ada = await at(customer, ADA);
   await putOff();
+  await shows(ada, "#hand", "Put off by Rui until");
   await accessible(rui, "put off");
   await list("needs", false);
   await list("snoozed", true);
@@ -288,7 +290,7 @@ test("what is put off leaves the list by keys, comes back when the customer writ
   assert.equal(await rui.$eval("#hand", (hand) => hand.innerText.includes("Put off")), false);
   await list("needs", true);
   model.fails = false;
-  await rui.close();
+  await Promise.all([rui.close(), ada.close()]);
   quiet();
 });
 

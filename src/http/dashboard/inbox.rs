@@ -66,7 +66,7 @@ impl Which {
     }
 
     fn rated(&self) -> Option<Satisfaction> {
-        self.rated.as_deref().and_then(|text| text.parse().ok())
+        self.rated.as_deref().and_then(Satisfaction::named)
     }
 
     /// Whether it is less than a whole view.
@@ -213,7 +213,8 @@ impl Dashboard {
 
     /// How many need a person, as every page shows it.
     pub(super) async fn needs(&self, operator: &SignedIn) -> Result<String, PageError> {
-        Ok(count(self.record.counts(&operator.account.id, self.clock.now()).await?.needs_person))
+        let view = View::NeedsPerson { operator: operator.account.id.clone(), now: self.clock.now() };
+        Ok(count(self.record.count(&ConversationFilter { view, ..ConversationFilter::default() }).await?))
     }
 
     fn row(

@@ -56,7 +56,7 @@ impl Dashboard {
         section: &str,
         mut values: Value,
     ) -> Result<Html<String>, PageError> {
-        let counts = self.record.counts(&operator.account.id, self.clock.now()).await?;
+        let needs = self.needs(operator).await?;
         if let Some(object) = values.as_object_mut() {
             let account = &operator.account;
             let me = json!({ "id": account.id, "name": account.name, "email": account.email });
@@ -65,7 +65,7 @@ impl Dashboard {
             object.insert("section".to_owned(), json!(section));
             let lag = (self.lag)().map(super::words::length).unwrap_or_default();
             object.insert("lag".to_owned(), json!(lag));
-            object.insert("needs".to_owned(), json!(super::inbox::count(counts.needs_person)));
+            object.insert("needs".to_owned(), json!(needs));
             // A page without news of its own still shows how many need a person now.
             object.entry("live").or_insert_with(|| json!("/operator/live?page=other"));
         }
