@@ -146,9 +146,10 @@ pub struct Ended {
     pub next: Option<(EventId, Begun)>,
 }
 
-/// What was waited for came: every wait that it is in time for ends, also one for quiet hours or the end of a burst. It
-/// is told which conversations were opened because it had not come. Where the first event counts, a wait begins with the
-/// next one after it: it came too early to end that one's wait.
+/// What was waited for came: every wait that began before it ends, also one for quiet hours or the end of a burst, and one
+/// that is over and has not opened yet: it would take back what that opens. It is told which conversations were opened
+/// because it had not come. Where the first event counts, a wait begins with the next one after it: it came too early to
+/// end that one's wait.
 pub fn end(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Heard) -> Ended {
     let at = heard.at;
     let (came, mut starts) = awaited(state, whose);
@@ -164,15 +165,7 @@ pub fn end(state: &mut State, absence: &Absence, whose: Whose<'_>, heard: Heard)
     let came = came.map_or(at, |came| came.max(at));
     let memory = if starts.is_empty() { Memory::Came(came) } else { Memory::Awaited { came: Some(came), starts } };
     state.memories.put(whose.trigger, whose.key, memory, heard.now);
-    let is_ended = |wake: &Wake| {
-        is_of(wake, whose)
-            && at >= wake.since
-            && match wake.what {
-                Waiting::Absence => at <= wake.since.plus(absence.within),
-                Waiting::Quiet | Waiting::Burst => true,
-                Waiting::Period => false,
-            }
-    };
+    let is_ended = |wake: &Wake| is_of(wake, whose) && at >= wake.since;
     let (wakes, rest) = std::mem::take(&mut state.wakes).into_iter().partition(is_ended);
     state.wakes = rest;
     let opened = |conversation: &Conversation| {

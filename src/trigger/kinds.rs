@@ -102,7 +102,7 @@ impl Sensing<'_> {
             self.findings.remembered = true;
             let reason = match (ended.wakes.len(), ended.conversations.len()) {
                 (0, 0) => "nothing waited for its absence",
-                (_, 0) => "it came in time: what waited for its absence is taken back",
+                (_, 0) => "it came before anything was opened: what waited for its absence is taken back",
                 _ => "it came after all: what was opened for its absence is taken back, or told",
             };
             told = No::of(Verdict::NotMatched, reason);

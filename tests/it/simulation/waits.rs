@@ -171,9 +171,7 @@ impl Customer {
             "checkout.payment_failed" => drop(self.ends.insert(id, End::NeverBegan)),
             "checkout.completed" if kept => {
                 self.came.insert(order.clone(), now);
-                if self.waits.get(&order).is_some_and(|(_, due)| *due > now)
-                    && let Some((ended, _)) = self.waits.remove(&order)
-                {
+                if let Some((ended, _)) = self.waits.remove(&order) {
                     self.ends.insert(ended, End::Ended);
                 }
             }

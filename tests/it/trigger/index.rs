@@ -64,7 +64,7 @@ fn data() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(super::cases(48))]
 
     #[test]
     fn whatever_matches_is_found(

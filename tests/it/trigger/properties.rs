@@ -55,7 +55,7 @@ fn stream() -> impl Strategy<Value = Vec<(u64, u32, u32)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(super::cases(96))]
 
     #[test]
     fn a_count_is_what_an_obvious_model_counts(events in stream(), least in 1..6_u32, tumbling: bool) {
