@@ -182,7 +182,7 @@ document.addEventListener("click", event => { if (event.target.closest("#saved")
 
 // `@` at the beginning of a word of a note offers colleagues; Escape leaves it as it was typed.
 document.addEventListener("input", ({ target, data, isComposing }) => {
-  if (data !== "@" || isComposing || !target.matches("#team-note, #note")) return
+  if (data !== "@" || isComposing || !target.matches("#team-note, #note, #pass-note")) return
   const before = target.value.slice(0, target.selectionStart - 1)
   if (/[\p{L}\p{N}_]$/u.test(before)) return
   open(colleagues, target)
@@ -201,6 +201,7 @@ const acts = {
   A: () => press("A"),
   d: () => press("d"),
   n: () => press("n"),
+  p: () => press("p"),
   m: () => press("m"),
   l: () => press("l"),
   s: () => press("s"),

@@ -9,6 +9,7 @@ use comfy_table::{Table, presets};
 use super::serve::Overrides;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Secrets;
+use crate::ingest::fields::name;
 use crate::record::{NewAccount, Record, Role};
 use crate::secret::Secret;
 
@@ -34,9 +35,20 @@ pub enum Act {
         /// What they may do
         #[arg(long, value_enum, default_value = "operator")]
         role: RoleName,
+        /// The team they work in, as playbooks name it in `handoff.team`
+        #[arg(long, value_parser = team)]
+        team: Option<String>,
         /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Put an operator into a team, or out of any where none is named
+    Team {
+        /// The e-mail address
+        email: String,
+        /// The team, as playbooks name it in `handoff.team`
+        #[arg(value_parser = team)]
+        team: Option<String>,
     },
     /// List operators
     List,
@@ -65,14 +77,14 @@ pub async fn run(act: &Act, overrides: &Overrides) -> anyhow::Result<bool> {
     std::fs::create_dir_all(&data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
     let record = Record::open(&Overrides::record_url(&config)?, &data).await?;
     match act {
-        Act::Add { email, name, role, password_stdin } => {
+        Act::Add { email, name, role, team, password_stdin } => {
             let (password, shown) = password(*password_stdin)?;
             let role = match role {
                 RoleName::Operator => Role::Operator,
                 RoleName::Admin => Role::Admin,
             };
             let name = name.clone().unwrap_or_else(|| email.split('@').next().unwrap_or(email).to_owned());
-            let new = NewAccount { email: email.clone(), name, role, team: None, password };
+            let new = NewAccount { email: email.clone(), name, role, team: team.clone(), password };
             let account = record.add_operator(new, SystemClock.now()).await?;
             println!("{} may sign in at /operator/", account.email);
             tell(shown);
@@ -80,12 +92,22 @@ pub async fn run(act: &Act, overrides: &Overrides) -> anyhow::Result<bool> {
         Act::List => {
             let mut table = Table::new();
             table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-            table.set_header(["e-mail", "name", "role", "since"]);
+            table.set_header(["e-mail", "name", "role", "team", "since"]);
             for account in record.operators().await? {
                 let since = account.created_at.to_string();
-                table.add_row([account.email, account.name, account.role.name().to_owned(), since]);
+                let role = account.role.name().to_owned();
+                table.add_row([account.email, account.name, role, account.team.unwrap_or_default(), since]);
             }
             println!("{table}");
+        }
+        Act::Team { email, team } => {
+            if !record.set_team(email, team.as_deref()).await? {
+                bail!("there is no operator {email}");
+            }
+            match team {
+                Some(team) => println!("{email} is in {team}"),
+                None => println!("{email} is in no team"),
+            }
         }
         Act::Reset { email, password_stdin } => {
             let (password, shown) = password(*password_stdin)?;
@@ -104,6 +126,11 @@ pub async fn run(act: &Act, overrides: &Overrides) -> anyhow::Result<bool> {
     }
     record.close().await;
     Ok(true)
+}
+
+/// A team's name, as playbooks may have it.
+fn team(text: &str) -> Result<String, String> {
+    name("team", text.trim()).map_err(|refused| refused.detail)
 }
 
 /// A password from standard input, or one made here, which is then shown once.

@@ -353,7 +353,7 @@ pub fn conclude(draft: &mut Draft<'_>, id: ConversationId, call: CallId, state: 
     }
     let seq = settled(draft, id, call, state, became, result, problem.clone());
     if became == CallState::Unknown {
-        notify_unknown(draft, id, problem.unwrap_or_default());
+        handoff::notify(draft, id, Notice::CallUnknown, &problem.unwrap_or_default());
     }
     let assistant_holds =
         draft.conversation(id).is_some_and(|c| c.holder == Holder::Assistant && matches!(c.phase, Phase::Open));
@@ -370,10 +370,4 @@ pub fn conclude(draft: &mut Draft<'_>, id: ConversationId, call: CallId, state: 
         turn::start_or_follow(draft, id);
     }
     seq
-}
-
-fn notify_unknown(draft: &mut Draft<'_>, id: ConversationId, reason: String) {
-    let team = draft.playbook(id).and_then(|(_, playbook)| playbook.handoff.team.clone());
-    let (actor, pos, at) = (draft.actor.clone(), draft.pos, draft.now);
-    draft.effect(Effect::Notify { actor, conversation: id, pos, about: Notice::CallUnknown, at, team, reason });
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::handoff;
 use crate::model::catalog::{Catalog, Catalogs, Playbook};
 use crate::model::conversation::{Author, Conversation, Holder, Phase, client_id_hash};
 use crate::model::customer::{MAX_CONTACTS, MAX_REFUSALS, RefusalCode, State, Timer};
@@ -306,7 +307,7 @@ impl<'a> Draft<'a> {
             },
             holder_n: conversation.holder_n,
             why: playbook.as_ref().map(|p| p.open.why.clone()).unwrap_or_default(),
-            team: playbook.as_ref().and_then(|p| p.handoff.team.clone()),
+            team: handoff::team(conversation, playbook.as_deref()),
             outcome: conversation.outcome.clone(),
             created_at: conversation.created,
             opened_at: conversation.opened_at,

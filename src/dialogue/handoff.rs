@@ -6,12 +6,13 @@ use super::calls;
 use super::draft::Draft;
 use super::turn;
 use super::words::own_words;
-use crate::model::catalog::AWAY;
+use crate::model::catalog::{AWAY, Playbook};
 use crate::model::conversation::{Conversation, Counters, Holder, Phase};
 use crate::model::customer::Timer;
 use crate::model::decision::{Effect, Notice};
 use crate::model::entry::{By, HolderKind, Kind};
 use crate::model::ids::ConversationId;
+use crate::model::input::Operator;
 use crate::model::scope::{Held, Scope, customer_value};
 
 /// Asks the playbook's condition, which is done after each input; hands over where it holds. Answers whether it did.
@@ -59,15 +60,34 @@ pub fn ask(draft: &mut Draft<'_>, id: ConversationId, reason: &str, summary: &st
     turn::cancel(draft, id);
     calls::lapse(draft, id, "a person was asked for");
     draft.entry(id, By::System, Kind::Handoff { reason: reason.to_owned(), summary: summary.to_owned() });
+    to_queue(draft, id, &playbook, None, reason);
+}
+
+/// An operator passes the conversation on: it waits for a person as if the assistant had asked for one.
+pub fn pass(draft: &mut Draft<'_>, id: ConversationId, playbook: &Playbook, operator: &Operator, team: Option<&str>) {
+    let to = team.map(|team| format!(" to {team}")).unwrap_or_default();
+    let reason = format!("{} passed it on{to}", operator.name);
+    draft.entry(id, By::Operator, Kind::Handoff { reason: reason.clone(), summary: String::new() });
+    to_queue(draft, id, playbook, team, &reason);
+}
+
+/// It waits for a person from here.
+fn to_queue(draft: &mut Draft<'_>, id: ConversationId, playbook: &Playbook, team: Option<&str>, reason: &str) {
     let now = draft.now;
     if let Some(conversation) = draft.edit(id) {
         conversation.holder = Holder::Queue;
         conversation.queued_at = Some(now);
         conversation.unattended = false;
+        conversation.team = team.map(str::to_owned);
     }
     draft.entry(id, By::System, Kind::Holder { holder: HolderKind::Queue, name: None });
     draft.set_timer(id, Timer::HandoffWithin, now.plus(playbook.handoff.within));
     notify(draft, id, Notice::HandoffWaiting, reason);
+}
+
+/// Whose a conversation is: theirs to whom it was passed on, else theirs whom its playbook asks for.
+pub fn team(conversation: &Conversation, playbook: Option<&Playbook>) -> Option<String> {
+    conversation.team.clone().or_else(|| playbook.and_then(|playbook| playbook.handoff.team.clone()))
 }
 
 /// Nobody came: the customer is told, and the assistant holds again. It stays listed for operators.
@@ -110,8 +130,10 @@ pub fn words_values(draft: &Draft<'_>, id: ConversationId) -> Map<String, Value>
     values
 }
 
-fn notify(draft: &mut Draft<'_>, id: ConversationId, about: Notice, reason: &str) {
-    let team = draft.playbook(id).and_then(|(_, playbook)| playbook.handoff.team.clone());
+/// Tells the company of it, and whose it is.
+pub fn notify(draft: &mut Draft<'_>, id: ConversationId, about: Notice, reason: &str) {
+    let playbook = draft.playbook(id).map(|(_, playbook)| playbook);
+    let team = draft.conversation(id).and_then(|conversation| team(conversation, playbook.as_deref()));
     let (actor, pos, at) = (draft.actor.clone(), draft.pos, draft.now);
     draft.effect(Effect::Notify { actor, conversation: id, pos, about, at, team, reason: reason.to_owned() });
 }

@@ -122,6 +122,7 @@ pub fn fresh(playbook: &Playbook, catalog: &Catalog, key: String, now: Ms) -> Co
         counters: Counters::default(),
         rated: None,
         rating: None,
+        team: None,
         unanswered: false,
         wordless: false,
         unattended: false,

@@ -1,4 +1,4 @@
-//! What operators do: take over, write, leave notes, judge, hand back, settle, close.
+//! What operators do: take over, write, leave notes, judge, hand back, pass on, settle, close.
 
 use super::calls;
 use super::closing;
@@ -57,14 +57,40 @@ pub fn release(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, n
     let Some(conversation) = held_by(draft, id, operator) else { return };
     let owes_words = conversation.unanswered || conversation.wordless;
     // It can always be handed back; a note is words.
-    if let Some(note) = note.filter(|note| !note.is_empty() && room::for_acts(draft, id)) {
-        draft.entry(id, By::Operator, Kind::Note { text: note.to_owned(), name: operator.name.clone() });
+    if room::for_acts(draft, id) {
+        leave_note(draft, id, operator, note);
     }
     handoff::to_assistant(draft, id);
+    if let Some(conversation) = draft.edit(id) {
+        conversation.team = None;
+    }
     let seq = draft.conversation(id).map_or(0, |c| c.seq);
     draft.answer(None, Some(id), Reply::Done { seq });
     if owes_words {
         turn::start(draft, id);
+    }
+}
+
+/// Passes the conversation on to colleagues: it waits for a person again, and for no longer than one may be waited for.
+pub fn pass(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, team: Option<&str>, note: Option<&str>) {
+    if held_by(draft, id, operator).is_none() {
+        return;
+    }
+    let Some((_, playbook)) = draft.playbook(id) else {
+        return draft.refuse(None, Some(id), RefusalCode::UnknownPlaybook);
+    };
+    if !room::for_acts(draft, id) {
+        return draft.refuse(None, Some(id), RefusalCode::Full);
+    }
+    leave_note(draft, id, operator, note);
+    handoff::pass(draft, id, &playbook, operator, team);
+    let seq = draft.conversation(id).map_or(0, |c| c.seq);
+    draft.answer(None, Some(id), Reply::Done { seq });
+}
+
+fn leave_note(draft: &mut Draft<'_>, id: ConversationId, operator: &Operator, note: Option<&str>) {
+    if let Some(note) = note.filter(|note| !note.is_empty()) {
+        draft.entry(id, By::Operator, Kind::Note { text: note.to_owned(), name: operator.name.clone() });
     }
 }
 

@@ -69,6 +69,9 @@ fn apply(draft: &mut Draft<'_>, input: &Input) {
         Body::Release { conversation, operator, note } => {
             operator_acts::release(draft, *conversation, operator, note.as_deref());
         }
+        Body::Pass { conversation, operator, team, note } => {
+            operator_acts::pass(draft, *conversation, operator, team.as_deref(), note.as_deref());
+        }
         Body::OperatorSaid { conversation, operator, client_id, text } => {
             operator_acts::said(draft, *conversation, operator, client_id, text);
         }

@@ -17,6 +17,7 @@ use super::reading::Found;
 use super::wire::{self, View};
 use super::{Parts, fields, reading};
 use crate::engine::inbox::Asked;
+use crate::ingest::fields::name;
 use crate::model::customer::RefusalCode;
 use crate::model::decision::Reply;
 use crate::model::entry::{Kind, Logged};
@@ -183,6 +184,25 @@ documented! {
         let body = fields::object(&headers, body, &parts.limits, &["note"]).await?;
         let note = fields::optional(&body, "note")?.filter(|note| !note.is_empty());
         let input = Input::Release { conversation, operator: key.operator(), note };
+        act(&parts, conversation, input, |kind| matches!(kind, Kind::Holder { .. })).await
+    }
+}
+
+documented! {
+    /// Passes the conversation on: it waits for a person of that team, or of the one that the playbook asks for.
+    pass "/v1/conversations/{id}/pass" "`{team?, note?}`",
+    (
+        State(parts): State<Parts>,
+        headers: HeaderMap,
+        id: Result<Path<String>, PathRejection>,
+        body: Body,
+    ) -> Result<Response, ApiError> {
+        let (key, conversation) = caller(&parts, &headers, id)?;
+        let body = fields::object(&headers, body, &parts.limits, &["team", "note"]).await?;
+        let team = fields::optional(&body, "team")?.map(|team| name("/team", &team)).transpose();
+        let team = team.map_err(|refused| super::intake::error_of(&refused))?;
+        let note = fields::optional(&body, "note")?.filter(|note| !note.is_empty());
+        let input = Input::Pass { conversation, operator: key.operator(), team, note };
         act(&parts, conversation, input, |kind| matches!(kind, Kind::Holder { .. })).await
     }
 }

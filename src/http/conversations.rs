@@ -34,6 +34,8 @@ pub struct Wanted {
     state: Option<SummaryState>,
     /// With this label.
     label: Option<String>,
+    /// Of this team: it was passed on to it, or else its playbook asks for it.
+    team: Option<String>,
     /// `low`, `normal`, `high` or `urgent`.
     #[param(value_type = Option<String>)]
     priority: Option<Priority>,
@@ -70,8 +72,10 @@ pub async fn list(
     };
     let label = wanted.label.as_deref().map(str::parse).transpose();
     let label = label.map_err(|wrong: WrongLabel| super::acts::wrong_field("query label", &wrong))?;
+    let team = wanted.team.as_deref().map(|text| name("query team", text)).transpose();
+    let team = team.map_err(|refused| super::intake::error_of(&refused))?;
     let (state, priority, rated) = (wanted.state, wanted.priority, wanted.rated);
-    let filter = ConversationFilter { customer, state, label, priority, rated, ..ConversationFilter::default() };
+    let filter = ConversationFilter { customer, state, label, team, priority, rated, ..ConversationFilter::default() };
     let limit = wanted.limit.unwrap_or(50).clamp(1, 200);
     let after = cursor("cursor", wanted.cursor.as_deref())?;
     let page = parts.record.conversations(&filter, after.as_ref(), limit).await?;
@@ -136,8 +140,9 @@ pub async fn show(parts: &Parts, id: ConversationId, view: View) -> Result<Value
     let entries = wire::entries(&log, view);
     Ok(match &found {
         Found::Live(customer, conversation) => {
-            let why = reading::why(parts, conversation);
-            wire::conversation(&Shown::live(id, customer, conversation, &why), entries, View::Trace)
+            let (why, team) = (reading::why(parts, conversation), reading::team(parts, conversation));
+            let shown = Shown { team: team.as_deref(), ..Shown::live(id, customer, conversation, &why) };
+            wire::conversation(&shown, entries, View::Trace)
         }
         Found::Recorded(summary) => wire::conversation(&Shown::recorded(summary), entries, View::Trace),
     })

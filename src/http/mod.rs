@@ -88,6 +88,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/v1/conversations/{id}", get(conversations::get))
         .route("/v1/conversations/{id}/claim", post(acts::claim))
         .route("/v1/conversations/{id}/release", post(acts::release))
+        .route("/v1/conversations/{id}/pass", post(acts::pass))
         .route("/v1/conversations/{id}/messages", post(acts::message))
         .route("/v1/conversations/{id}/calls/{call_id}/settle", post(acts::settle))
         .route("/v1/conversations/{id}/triage", post(acts::triage))

@@ -23,7 +23,7 @@ use super::{
         segment::track, segment::identify, segment::page, segment::screen, segment::group, segment::alias,
         segment::batch, segment::t, segment::i, segment::p, segment::g, segment::b, segment::settings,
         conversations::list, conversations::open, conversations::get,
-        acts::claim, acts::release, acts::message, acts::settle, acts::triage, acts::close, files::get,
+        acts::claim, acts::release, acts::pass, acts::message, acts::settle, acts::triage, acts::close, files::get,
         customers::get, customers::pending, customers::erase, playbooks::list, playbooks::pause, playbooks::resume,
         dead_letters::list, dead_letters::get, dead_letters::resend, dead_letters::forget,
         operation::healthz, operation::readyz, operation::metrics, get,

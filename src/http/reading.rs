@@ -1,6 +1,10 @@
 //! Reading what is known: the live store first, which is never behind; then the record, which keeps what the store forgets.
 
+use std::sync::Arc;
+
+use crate::dialogue::handoff;
 use crate::http::problem::ApiError;
+use crate::model::catalog::Playbook;
 use crate::model::conversation::Conversation;
 use crate::model::customer::State;
 use crate::model::decision::{Judged, Summary};
@@ -182,9 +186,15 @@ pub async fn entries(parts: &Parts, id: ConversationId, found: &Found) -> Result
 
 /// Why the customer hears of it: the playbook's sentence, of the catalog that the conversation stays on.
 pub fn why(parts: &Parts, conversation: &Conversation) -> String {
+    playbook(parts, conversation).map(|playbook| playbook.open.why.clone()).unwrap_or_default()
+}
+
+/// Whose a conversation is.
+pub fn team(parts: &Parts, conversation: &Conversation) -> Option<String> {
+    handoff::team(conversation, playbook(parts, conversation).as_deref())
+}
+
+fn playbook(parts: &Parts, conversation: &Conversation) -> Option<Arc<Playbook>> {
     let catalogs = (parts.catalogs)();
-    match catalogs.playbook(&conversation.catalog, &conversation.playbook) {
-        Some((_, playbook)) => playbook.open.why.clone(),
-        None => String::new(),
-    }
+    catalogs.playbook(&conversation.catalog, &conversation.playbook).map(|(_, playbook)| Arc::clone(playbook))
 }

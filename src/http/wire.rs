@@ -54,10 +54,12 @@ pub struct Shown<'a> {
     pub labels: &'a BTreeSet<Label>,
     /// How the customer rated it, 1 to 5; for the company.
     pub rating: Option<u8>,
+    /// The team that is asked for, where one is; for the company.
+    pub team: Option<&'a str>,
 }
 
 impl<'a> Shown<'a> {
-    /// From the live state; `why` is the playbook's.
+    /// From the live state; `why` is the playbook's. The team is known to who knows the playbook.
     pub fn live(id: ConversationId, customer: &'a ActorId, conversation: &'a Conversation, why: &'a str) -> Shown<'a> {
         let state = match conversation.phase {
             Phase::Preparing(_) | Phase::Waiting => SummaryState::Waiting,
@@ -83,6 +85,7 @@ impl<'a> Shown<'a> {
             priority: conversation.priority,
             labels: &conversation.labels,
             rating: conversation.rating,
+            team: None,
         }
     }
 
@@ -103,6 +106,7 @@ impl<'a> Shown<'a> {
             priority: summary.priority,
             labels: &summary.labels,
             rating: summary.rating,
+            team: summary.team.as_deref(),
         }
     }
 }
@@ -110,7 +114,7 @@ impl<'a> Shown<'a> {
 /// A conversation with entries that were made by [`entry`] or [`entries`].
 ///
 /// A customer gets `{id, playbook, state, holder, why, last_seq, entries}`, the company
-/// `{id, customer, playbook, state, holder, operator?, holder_n, priority, labels, rating?, why, outcome?, opened_at?, last_seq, entries}`.
+/// `{id, customer, playbook, state, holder, operator?, holder_n, priority, labels, team?, rating?, why, outcome?, opened_at?, last_seq, entries}`.
 pub fn conversation(shown: &Shown<'_>, entries: Vec<Value>, view: View) -> Value {
     let mut form = listed(shown, view);
     if let Some(form) = form.as_object_mut() {
@@ -138,6 +142,9 @@ pub fn listed(shown: &Shown<'_>, view: View) -> Value {
         form.insert("labels".to_owned(), json!(shown.labels));
         if let Some(name) = shown.operator {
             form.insert("operator".to_owned(), json!(name));
+        }
+        if let Some(team) = shown.team {
+            form.insert("team".to_owned(), json!(team));
         }
         if let Some(rating) = shown.rating {
             form.insert("rating".to_owned(), json!(rating));
@@ -302,9 +309,11 @@ mod tests {
             priority: Priority::High,
             labels: &labels,
             rating: Some(2),
+            team: Some("payments"),
         };
         let told = listed(&shown, View::Customer);
         assert_eq!((told.get("priority"), told.get("labels"), told.get("rating")), (None, None, None));
+        assert_eq!(told.get("team"), None);
         let told = listed(&shown, View::Trace);
         assert_eq!((&told["priority"], &told["labels"], &told["rating"]), (&json!("high"), &json!(["vip"]), &json!(2)));
     }

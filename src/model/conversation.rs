@@ -87,6 +87,9 @@ pub struct Conversation {
     /// When it entered the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queued_at: Option<Ms>,
+    /// The team that an operator passed it on to, until it is handed back or a person is asked for anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
     /// How soon it should be answered, as operators judge it.
     #[serde(default, skip_serializing_if = "Priority::is_normal")]
     pub priority: Priority,

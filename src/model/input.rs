@@ -163,6 +163,17 @@ pub enum Body {
         /// What the assistant should know.
         note: Option<String>,
     },
+    /// The operator who holds the conversation passes it on to colleagues.
+    Pass {
+        /// Which conversation.
+        conversation: ConversationId,
+        /// Who passes it on.
+        operator: Operator,
+        /// Whose it is now; none: theirs whom the playbook asks for.
+        team: Option<String>,
+        /// What they should know.
+        note: Option<String>,
+    },
     /// The operator who holds the conversation wrote.
     OperatorSaid {
         /// Which conversation.

@@ -121,6 +121,33 @@ impl Record {
         rows.iter().map(|row| account(row).map_err(|e| self.failed(e))).collect()
     }
 
+    /// Puts an account into a team, or out of any; false: there is none.
+    ///
+    /// # Errors
+    /// [`RecordError::Rejected`] where the e-mail is none.
+    pub async fn set_team(&self, address: &str, team: Option<&str>) -> Result<bool, RecordError> {
+        let email = email(address)?;
+        let done = sqlx::query("update operator_account set team = $1 where email = $2")
+            .bind(team.map(str::to_owned))
+            .bind(email)
+            .execute(self.write())
+            .await
+            .map_err(|e| self.failed(e))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Teams that operators are in or conversations are of, in order.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn teams(&self) -> Result<Vec<String>, RecordError> {
+        let mut teams = self.in_use("conversation", "team").await?;
+        teams.extend(self.in_use("operator_account", "team").await?);
+        teams.sort();
+        teams.dedup();
+        Ok(teams)
+    }
+
     /// Gives an account another password and ends its sessions; false: there is none.
     ///
     /// # Errors

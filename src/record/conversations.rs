@@ -37,6 +37,8 @@ pub struct ConversationFilter {
     pub playbook: Option<String>,
     /// With this label.
     pub label: Option<Label>,
+    /// Of this team.
+    pub team: Option<String>,
     /// Of this priority.
     pub priority: Option<Priority>,
     /// Rated so by the customer.
@@ -331,6 +333,13 @@ fn conditions<'a>(filter: &ConversationFilter, mentions: impl Iterator<Item = &'
         let label = wanted.next(Cell::Text(label.to_string()));
         wanted.parts.push(format!("c.id in (select l.conversation from conversation_label l where l.label = {label})"));
     }
+    if let Some(team) = &filter.team {
+        let team = wanted.next(Cell::Text(team.clone()));
+        // A team has many conversations, of which few need a person or are put off: those are where to begin.
+        let few = matches!(filter.view, View::NeedsPerson { .. } | View::Snoozed { .. });
+        let column = if few { "coalesce(c.team, '')" } else { "c.team" };
+        wanted.parts.push(format!("{column} = {team}"));
+    }
     if let Some(priority) = filter.priority {
         wanted.parts.push(format!("c.priority = {}", priority.rank()));
         // Said twice, for the index that leaves out what nobody has judged.
@@ -370,14 +379,17 @@ mod tests {
         for view in
             [View::NeedsPerson { operator, now }, View::Snoozed { now }, View::Assistant, View::Waiting, View::Closed]
         {
-            for mentions in [&mentions[..], &[]] {
-                let filter = ConversationFilter { view: view.clone(), ..ConversationFilter::default() };
+            for (mentions, team) in [(&mentions[..], None), (&[], None), (&[], Some("payments".to_owned()))] {
+                let filter = ConversationFilter { view: view.clone(), team, ..ConversationFilter::default() };
                 let wanted = conditions(&filter, mentions.iter());
                 let sql =
                     format!("explain query plan select 1 from conversation c where {}", wanted.parts.join(" and "));
                 let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&pool).await.unwrap();
                 let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
                 assert!(!plan.iter().any(|step| step.starts_with("SCAN c")), "{view:?}: {plan:?}");
+                // Few need somebody, and a team has many.
+                let few = matches!(view, View::NeedsPerson { .. } | View::Snoozed { .. });
+                assert!(!few || !plan.iter().any(|step| step.contains("conversation_team")), "{view:?}: {plan:?}");
             }
         }
     }

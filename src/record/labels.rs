@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::rows::{Cell, execute_among, insert};
 use super::{Record, RecordError};
 use crate::model::ids::ConversationId;
 use crate::model::triage::Label;
 
-/// The most labels that are suggested.
+/// The most values that are suggested.
 const MOST: i64 = 200;
 
 /// Writes the labels of conversations anew.
@@ -30,15 +30,23 @@ impl Record {
     /// # Errors
     /// The record's.
     pub async fn labels_in_use(&self) -> Result<Vec<String>, RecordError> {
-        // From one label to the next by the index: what is asked costs by labels, not by conversations.
-        let sql = "with recursive used (label) as (select min(label) from conversation_label union all \
-                   select (select min(n.label) from conversation_label n where n.label > used.label) from used \
-                   where used.label is not null) select label from used where label is not null limit $1";
-        let rows = sqlx::query(sql).bind(MOST).fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
-        let labels: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
-        let mut labels = labels.map_err(|e| self.failed(e))?;
+        self.in_use("conversation_label", "label").await
+    }
+
+    /// Values that a column has, in order; the first 200.
+    pub(super) async fn in_use(&self, table: &str, column: &str) -> Result<Vec<String>, RecordError> {
+        // From one value to the next by the index: what is asked costs by values, not by rows.
+        let sql = format!(
+            "with recursive used (value) as (select min({column}) from {table} where {column} is not null union all \
+             select (select min(n.{column}) from {table} n where n.{column} > used.value) from used \
+             where used.value is not null) select value from used where value is not null limit $1"
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(MOST);
+        let rows = query.fetch_all(self.read()).await.map_err(|e| self.failed(e))?;
+        let values: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        let mut values = values.map_err(|e| self.failed(e))?;
         // Databases sort by their own languages.
-        labels.sort();
-        Ok(labels)
+        values.sort();
+        Ok(values)
     }
 }

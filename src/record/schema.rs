@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "triage", include_str!("../../migrations/0005_triage.sql")),
     (6, "ratings", include_str!("../../migrations/0006_ratings.sql")),
     (7, "mentions", include_str!("../../migrations/0007_mentions.sql")),
+    (8, "teams", include_str!("../../migrations/0008_teams.sql")),
 ];
 
 /// Brings the tables up to date.

@@ -185,6 +185,7 @@ impl Changes {
                 "handed",
                 "priority",
                 "rating",
+                "team",
                 "last_by",
                 "last_text",
                 "last_at",
@@ -194,7 +195,7 @@ impl Changes {
              listed = excluded.listed, state = excluded.state, holder = excluded.holder, operator = excluded.operator, \
              needs_since = excluded.needs_since, updated_at = excluded.updated_at, summary = excluded.summary, \
              outcome = excluded.outcome, handed = excluded.handed, priority = excluded.priority, \
-             rating = excluded.rating, \
+             rating = excluded.rating, team = excluded.team, \
              last_by = coalesce(excluded.last_by, conversation.last_by), \
              last_text = coalesce(excluded.last_text, conversation.last_text), \
              last_at = coalesce(excluded.last_at, conversation.last_at)",
@@ -296,6 +297,7 @@ fn conversation_cells(summary: &Summary, last: Option<Last>) -> Vec<Cell> {
         Cell::Int(i64::from(summary.holder_n > 0)),
         Cell::Int(i64::from(summary.priority.rank())),
         Cell::MaybeInt(summary.rating.map(i64::from)),
+        Cell::MaybeText(summary.team.clone()),
     ];
     match last {
         Some(last) => row.extend([last.by, last.text, last.at]),

@@ -343,6 +343,7 @@ fn conversation_of(body: &mut Body) -> Option<&mut ConversationId> {
         | Body::Closed { conversation, .. }
         | Body::Claim { conversation, .. }
         | Body::Release { conversation, .. }
+        | Body::Pass { conversation, .. }
         | Body::OperatorSaid { conversation, .. }
         | Body::OperatorClosed { conversation, .. }
         | Body::Settle { conversation, .. }

@@ -173,12 +173,22 @@ async fn operators_are_added_listed_reset_and_removed_while_the_server_runs() {
         site.run(&[&["operator"], arguments, &["--workspace", &workspace, "--data", &data]].concat(), input)
     };
     let email = "ana@shop.example";
-    let added = operator(&["add", email, "--name", "Ana", "--role", "admin", "--password-stdin"], "first password\n");
+    let added = operator(
+        &["add", email, "--name", "Ana", "--role", "admin", "--team", "payments", "--password-stdin"],
+        "first password\n",
+    );
     assert_eq!(code(&added), Some(0), "{}", text(&added));
     assert!(!text(&added).contains("first password"));
     assert!(dashboard(&process.url, email, "first password").await.contains("Nobody needs you now."));
     let listed = text(&operator(&["list"], ""));
     assert!(listed.contains(email) && listed.contains("Ana") && listed.contains("admin"), "{listed}");
+    for (team, told) in [(&["payments"][..], "is in payments"), (&[], "is in no team"), (&["fraud"], "is in fraud")] {
+        let moved = operator(&[&["team", email], team].concat(), "");
+        assert_eq!((code(&moved), text(&moved).contains(told)), (Some(0), true), "{}", text(&moved));
+        assert_eq!(text(&operator(&["list"], "")).contains(team.first().unwrap_or(&"no such")), !team.is_empty());
+    }
+    assert_eq!(code(&operator(&["team", "nobody@shop.example", "fraud"], "")), Some(1));
+    assert_eq!(code(&operator(&["team", email, " "], "")), Some(2), "a team has a name");
     let twice = operator(&["add", email, "--password-stdin"], "other password");
     assert_eq!(code(&twice), Some(1), "{}", text(&twice));
     let short = operator(&["add", "ben@shop.example", "--password-stdin"], "short");

@@ -160,11 +160,13 @@ async fn a_record_of_the_first_build_learns_what_the_second_asks() {
         "drop table conversation_label",
         "drop index conversation_priority",
         "alter table conversation drop column priority",
+        "drop index conversation_team",
+        "alter table conversation drop column team",
         "drop index conversation_rating",
         "alter table conversation drop column rating",
         "drop index verdict_conversation",
         "update customer set search = lower(id) || substr(search, 10) where id like 'anon:%'",
-        "delete from _sqlx_migrations where version in (2, 5, 6, 7)",
+        "delete from _sqlx_migrations where version in (2, 5, 6, 7, 8)",
     ] {
         sqlx::query(sql).execute(&pool).await.unwrap();
     }
@@ -278,17 +280,17 @@ async fn who_is_named_in_a_note_has_the_conversation_until_done_with_it() {
 /// and what they gave in turn.
 async fn judged_day(record: &Record) {
     let given = [
-        (Priority::Normal, vec![], None),
-        (Priority::Low, vec!["vip"], Some(2)),
-        (Priority::Urgent, vec!["refund", "vip"], Some(5)),
-        (Priority::Normal, vec!["refund"], Some(1)),
+        (Priority::Normal, vec![], None, None),
+        (Priority::Low, vec!["vip"], Some(2), Some("fraud")),
+        (Priority::Urgent, vec!["refund", "vip"], Some(5), Some("payments")),
+        (Priority::Normal, vec!["refund"], Some(1), Some("payments")),
     ];
-    for (n, (priority, labels, rating)) in (1..).zip(given) {
+    for (n, (priority, labels, rating, team)) in (1..).zip(given) {
         let mut line = event_line(n, &n.to_string(), "page.viewed");
         let mut row = summary(n, &n.to_string(), SummaryState::Open, HolderKind::Queue, n);
         row.queued_at = Some(Ms(pos(n).ms));
         (row.priority, row.labels) = (priority, labels.into_iter().map(|label| label.parse().unwrap()).collect());
-        row.rating = rating;
+        (row.rating, row.team) = (rating, team.map(str::to_owned));
         line.line.entries = vec![triaged(n, 1, &row)];
         line.line.conversations = vec![row];
         record.archive(PARTITION, vec![line]).await.unwrap();
@@ -303,7 +305,7 @@ fn triaged(of: u64, n: u32, row: &Summary) -> Logged {
 }
 
 #[tokio::test]
-async fn the_highest_priority_comes_first_and_labels_and_ratings_are_found_also_after_a_rebuild() {
+async fn the_highest_priority_comes_first_and_labels_ratings_and_teams_are_found_also_after_a_rebuild() {
     let folder = tempfile::tempdir().unwrap();
     let record = record(&folder).await;
     judged_day(&record).await;
@@ -339,6 +341,16 @@ async fn the_highest_priority_comes_first_and_labels_and_ratings_are_found_also_
             let filter = ConversationFilter { rated: Some(rated), ..with(None, None, View::All) };
             assert_eq!(listed(filter).await, found, "{rated:?}");
         }
+        for (team, view, found) in [
+            ("payments", View::All, vec![4, 3]),
+            ("payments", needs(), vec![3, 4]),
+            ("fraud", needs(), vec![2]),
+            ("nobody's", needs(), vec![]),
+        ] {
+            let filter = ConversationFilter { team: Some(team.to_owned()), ..with(None, None, view) };
+            assert_eq!(listed(filter).await, found, "{team}");
+        }
+        assert_eq!(record.teams().await.unwrap(), ["fraud", "payments"]);
         let counts = record.counts_within(&with(Some("vip"), None, View::All), "op", Ms(pos(9).ms)).await.unwrap();
         assert_eq!((counts.needs_person, counts.closed, counts.all), (Some(2), Some(0), Some(2)));
         assert_eq!(record.labels_in_use().await.unwrap(), ["refund", "vip"]);

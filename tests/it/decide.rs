@@ -2,6 +2,7 @@
 
 mod bounds;
 mod limits;
+mod passing;
 mod turns;
 
 use std::collections::BTreeMap;

@@ -72,6 +72,23 @@ async fn a_conversation_is_opened_claimed_and_led_by_rest() {
 
     let (status, problem) = server.post(&format!("{path}/calls/1/settle"), json!({ "state": "done" })).await;
     assert_eq!((status, &problem["type"]), (409, &json!("/problems/not-unknown")), "{problem}");
+    let (status, problem) = server.post(&format!("{path}/pass"), json!({ "team": "a\nb" })).await;
+    assert_eq!((status, &problem["pointer"]), (400, &json!("/team")), "{problem}");
+    let (status, holder) = server.post(&format!("{path}/pass"), json!({ "team": "fraud", "note": "Look." })).await;
+    assert_eq!((status, &holder["holder"]), (200, &json!("queue")), "{holder}");
+    let (status, problem) = server.post(&format!("{path}/pass"), json!({})).await;
+    assert_eq!((status, &problem["type"]), (409, &json!("/problems/conflict")), "it is nobody's: {problem}");
+    let (_, shown) = server.get(&path).await;
+    assert_eq!((&shown["holder"], &shown["team"]), (&json!("queue"), &json!("fraud")));
+    let of_fraud = |list: &Value| list["items"].as_array().is_some_and(|items| items.len() == 1);
+    let (_, list) = server.until("/v1/conversations?team=fraud", of_fraud).await;
+    assert_eq!((&list["items"][0]["id"], &list["items"][0]["team"]), (&opened["id"], &json!("fraud")));
+    assert_eq!(server.get("/v1/conversations?team=payments").await.1["items"], json!([]));
+    let (status, problem) = server.get("/v1/conversations?team=").await;
+    assert_eq!((status, &problem["pointer"]), (400, &json!("query team")), "{problem}");
+    let n = holder["n"].as_u64().unwrap();
+    assert_eq!(server.post(&format!("{path}/claim"), json!({ "n": n })).await.0, 200);
+
     let (status, holder) = server.post(&format!("{path}/release"), json!({ "note": "Be kind." })).await;
     assert_eq!((status, &holder["holder"]), (200, &json!("assistant")), "{holder}");
     let (status, closed) = server.post(&format!("{path}/close"), json!({})).await;

@@ -46,6 +46,11 @@ const states = {
   }],
   keys: ["inbox", async (page) => await page.keyboard.press("?")],
   menu: ["held", async (page) => await page.click("#hand summary")],
+  passing: ["held", async (page) => {
+    await page.click("#pass-on summary");
+    await page.type("#pass-note", "Her bank asks for one more step; she waits.");
+    await page.select("#team", "payments");
+  }],
   labels: ["conversation", async (page) => await page.click(".triage [data-key=l]")],
   filter: ["filtered", async (page) => await page.click(".narrowed summary")],
   filtering: ["filters", async (page) => await page.click("main details summary")],

@@ -41,8 +41,8 @@ export class Office {
     cpSync(fileURLToPath(new URL("workspace", import.meta.url)), office.workspace, { recursive: true });
     appendFileSync(join(office.workspace, "beckon.toml"), more);
     office.#env = { ...process.env, ...office.#keys, BECKON__LOG__LEVEL: "warn" };
-    for (const [email, name, role] of [[RUI, "Rui", "operator"], [ADA, "Ada", "admin"]]) {
-      const args = ["operator", "add", email, "--name", name, "--role", role, "--password-stdin", ...office.#where()];
+    for (const [email, name, role, team] of [[RUI, "Rui", "operator", "first line"], [ADA, "Ada", "admin", "payments"]]) {
+      const args = ["operator", "add", email, "--name", name, "--role", role, "--team", team, "--password-stdin", ...office.#where()];
       execFileSync(binary(), args, { env: office.#env, input: PASSWORD });
     }
     await office.start();

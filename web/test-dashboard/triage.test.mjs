@@ -179,6 +179,72 @@ test("the inbox puts the urgent first, is filtered by label and priority by keys
   quiet();
 });
 
+test("a conversation is passed on by keys to a team and a colleague, who find it by their team, live; the customer waits", { timeout: 180_000 }, async () => {
+  const [customer, other] = [await waiting(), await waiting()];
+  const ada = await office.operator(browser, ADA, complaints, { width: 1380, path: "?view=needs&team=first+line" });
+  await shows(ada, ".empty", "Nothing here has all that is looked for.");
+  const rui = await at(customer, RUI);
+  await shows(rui, "#hand", "for payments");
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("a")]);
+  await customer.hearsWords("Rui");
+  await rui.keyboard.press("p");
+  await focused(rui, "#pass-note");
+  await accessible(rui, "a conversation being passed on");
+  await fits(rui, "a conversation being passed on");
+  await rui.keyboard.type("She wants to talk to @");
+  await rui.waitForSelector("#picker[open] [role=option]");
+  await rui.keyboard.press("Enter");
+  await focused(rui, "#pass-note");
+  // What a colleague does meanwhile takes nothing from what is typed.
+  await ada.goto(`${office.address}/operator/${customer.path}`);
+  await ada.keyboard.press("s");
+  await focused(ada, "#put-off form .btn");
+  await Promise.all([ada.waitForNavigation(), ada.keyboard.press("Enter")]);
+  await shows(rui, "#hand .snoozed", "Put off by Ada");
+  await focused(rui, "#pass-note");
+  await rui.keyboard.type("again.");
+  await rui.keyboard.press("Tab");
+  await focused(rui, "#team");
+  await rui.keyboard.type("first");
+  await rui.keyboard.press("Tab");
+  await Promise.all([rui.waitForNavigation(), rui.keyboard.press("Enter")]);
+  await shows(rui, "#hand", "Waits for a person. Rui passed it on to first line");
+  await shows(rui, "#spine .note", "She wants to talk to @Ada again.");
+  await accessible(rui, "a conversation that was passed on");
+  await shows(ada, ".mention", "Rui names you in a note.");
+
+  await ada.goto(`${office.address}/operator/?view=needs`);
+  await ada.focus("#with-team");
+  await ada.keyboard.type("first");
+  assert.equal(await ada.$eval("#with-team", (field) => field.selectedOptions[0].textContent), "first line");
+  await ada.keyboard.press("Tab");
+  await follow(ada, ".sieve .btn");
+  await lists(ada, customer);
+  assert.equal(await counted(ada, "Needs me"), "1");
+  assert.equal(new URL(ada.url()).searchParams.get("team"), "first line");
+  await ada.goto(`${office.address}/operator/?view=needs&team=payments`);
+  assert.equal(await ada.$eval("#with-team", (field) => field.selectedOptions[0].textContent), "payments (yours)");
+  await shows(ada, "a.row", other.name);
+  assert.equal((await names(ada)).some((name) => name.includes(customer.name)), false);
+  await accessible(ada, "an inbox of a team");
+  await fits(ada, "an inbox of a team");
+
+  // Without scripts too; nobody passes on what they do not hold.
+  await ada.goto(`${office.address}/operator/${customer.path}`);
+  await Promise.all([ada.waitForNavigation(), ada.keyboard.press("a")]);
+  await ada.setJavaScriptEnabled(false);
+  await ada.reload();
+  await ada.click("[data-key=p]");
+  await ada.select("#team", "payments");
+  await follow(ada, "#hand form[action$='/pass'] .btn");
+  await shows(ada, "#hand", "Ada passed it on to payments");
+  assert.equal(await ada.$("[data-key=p]"), null);
+  assert.equal(await customer.heard("She wants"), false, "a note is the team's");
+  assert.equal(await customer.heard("payments"), false, "and so is the team");
+  await Promise.all([rui.close(), ada.close()]);
+  quiet();
+});
+
 test("what customers gave stands in the list and finds them, kept as a filter too; live", { timeout: 180_000 }, async () => {
   const [content, cross] = [await waiting(), await waiting()];
   const ada = await at(cross, ADA);

@@ -11,6 +11,7 @@ use super::inbox::Which;
 use super::pages::PageError;
 use super::words;
 use crate::engine::inbox::Asked;
+use crate::ingest::fields::name;
 use crate::model::customer::RefusalCode;
 use crate::model::decision::Reply;
 use crate::model::ids::{CallId, ConversationId};
@@ -37,16 +38,24 @@ pub(super) async fn release(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, PageError> {
-    let conversation = conversation(&id)?;
-    let note = posted.fields.get("note").trim();
-    let note = (!note.is_empty()).then(|| bounded(note)).transpose()?;
+    let (conversation, note) = (conversation(&id)?, note(&posted)?);
     let operator = posted.operator.operator();
-    let response =
-        dashboard.act(&posted, &id, "release", Body::Release { conversation, operator, note: note.clone() }).await?;
-    if let Some(note) = note.filter(|_| response.status() != StatusCode::CONFLICT) {
-        dashboard.mention(&posted, conversation, &note).await?;
-    }
-    Ok(response)
+    let body = Body::Release { conversation, operator, note: note.clone() };
+    dashboard.hand_over(&posted, &id, "release", body, note.as_deref()).await
+}
+
+/// Passes it on to colleagues.
+pub(super) async fn pass(
+    State(dashboard): State<Dashboard>,
+    Path(id): Path<String>,
+    posted: Posted,
+) -> Result<Response, PageError> {
+    let (conversation, note) = (conversation(&id)?, note(&posted)?);
+    let team = Some(posted.fields.get("team").trim()).filter(|team| !team.is_empty());
+    let team = team.map(|team| name("team", team)).transpose().map_err(|_| wrong("team"))?;
+    let operator = posted.operator.operator();
+    let body = Body::Pass { conversation, operator, team, note: note.clone() };
+    dashboard.hand_over(&posted, &id, "pass", body, note.as_deref()).await
 }
 
 /// Ends it.
@@ -152,6 +161,22 @@ impl Dashboard {
         self.show(posted, id, status, Said { notice, tone, ..Said::default() }).await
     }
 
+    /// Gives a conversation out of the operator's hands, and tells those whom the note names.
+    async fn hand_over(
+        &self,
+        posted: &Posted,
+        id: &str,
+        act: &str,
+        body: Body,
+        note: Option<&str>,
+    ) -> Result<Response, PageError> {
+        let response = self.act(posted, id, act, body).await?;
+        if let Some(note) = note.filter(|_| response.status() != StatusCode::CONFLICT) {
+            self.mention(posted, conversation(id)?, note).await?;
+        }
+        Ok(response)
+    }
+
     pub(super) async fn ask(&self, id: &str, body: Body) -> Result<Asked, PageError> {
         let id = conversation(id)?;
         let summary = self.record.summary(id).await?.ok_or_else(|| PageError::not_found("conversation"))?;
@@ -196,7 +221,11 @@ pub(super) fn wrong(field: &str) -> PageError {
     PageError::new(StatusCode::UNPROCESSABLE_ENTITY, format!("The field {field} of the form is missing or wrong."))
 }
 
-fn bounded(text: &str) -> Result<String, PageError> {
-    let fits = text.len() <= MAX_WORDS && !text.contains('\0');
-    if fits { Ok(text.replace("\r\n", "\n")) } else { Err(wrong("note")) }
+/// What those who get it should know; none where nothing was written.
+fn note(posted: &Posted) -> Result<Option<String>, PageError> {
+    let note = posted.fields.get("note").replace("\r\n", "\n").trim().to_owned();
+    if note.len() > MAX_WORDS || note.contains('\0') {
+        return Err(wrong("note"));
+    }
+    Ok(Some(note).filter(|note| !note.is_empty()))
 }

@@ -40,6 +40,8 @@ pub(super) struct Aside {
     pub(super) snoozed: Option<Snoozed>,
     /// The note that names the operator.
     pub(super) mention: Option<Mention>,
+    /// Teams that it can be passed on to.
+    pub(super) teams: Vec<String>,
 }
 
 impl Aside {
@@ -89,7 +91,8 @@ impl Dashboard {
     pub(super) async fn aside(&self, operator: &SignedIn, id: ConversationId) -> Result<Aside, PageError> {
         let snoozed = self.record.snoozed(id, self.clock.now()).await?;
         let mention = self.record.mention_in(id, &operator.account.id).await?;
-        Ok(Aside { snoozed, mention })
+        let teams = self.record.teams().await?;
+        Ok(Aside { snoozed, mention, teams })
     }
 
     /// Entries after a cursor.
@@ -191,7 +194,7 @@ impl Dashboard {
         standing: &Standing,
         aside: &Aside,
     ) -> Value {
-        let Aside { snoozed, mention } = aside;
+        let Aside { snoozed, mention, teams } = aside;
         let mine = is_mine(operator, summary, standing);
         // The record may lag behind the log.
         let waits = standing.closed.is_none() && standing.holder == HolderKind::Queue;
@@ -205,8 +208,7 @@ impl Dashboard {
                 ("op", format!("{} has the conversation.", words::plain(name)), "The assistant is silent.".to_owned())
             }
             (None, HolderKind::Queue) => {
-                let why = if standing.handoff.is_empty() { String::new() } else { words::plain(&standing.handoff) };
-                ("bad", "Waits for a person.".to_owned(), why)
+                ("bad", "Waits for a person.".to_owned(), asked_for(summary, &standing.handoff))
             }
             (None, HolderKind::Assistant) if standing.is_seen => {
                 ("ai", "The assistant has the conversation.".to_owned(), String::new())
@@ -219,6 +221,7 @@ impl Dashboard {
             "n": standing.holder_n, "mine": mine, "closed": standing.closed.is_some(), "csrf": operator.csrf,
             // Whoever holds it ends it; a colleague takes it over first.
             "may_close": mine || standing.holder != HolderKind::Operator, "view": which.query(),
+            "teams": teams,
             "mentioned_by": mention.as_ref().map(|mention| words::plain(&mention.by)).unwrap_or_default(),
             "snoozed_by": snoozed.as_ref().map(|snoozed| words::plain(&snoozed.by)).unwrap_or_default(),
             "snoozed_until": snoozed.as_ref().map(|snoozed| words::stamp(snoozed.until)).unwrap_or_default(),
@@ -275,6 +278,17 @@ impl Dashboard {
 pub(super) fn fresh_id() -> String {
     let random: [u8; 18] = rand::random();
     URL_SAFE_NO_PAD.encode(random)
+}
+
+/// Why a person is asked for, and of which team where the reason does not say so.
+fn asked_for(summary: &Summary, reason: &str) -> String {
+    let reason = words::plain(reason);
+    let Some(team) = summary.team.as_deref().map(words::plain) else { return reason };
+    match reason.is_empty() {
+        false if reason.ends_with(&format!(" to {team}")) => reason,
+        false => format!("{reason}, for {team}"),
+        true => format!("For {team}"),
+    }
 }
 
 /// Whether this operator holds the conversation. The log names operators as customers see them; the record knows ids

@@ -10,6 +10,7 @@ use super::Dashboard;
 use super::access::SignedIn;
 use super::pages::PageError;
 use super::{spine, triage, words};
+use crate::ingest::fields::name;
 use crate::model::decision::{Summary, SummaryState};
 use crate::model::entry::HolderKind;
 use crate::model::ids::ConversationId;
@@ -27,6 +28,7 @@ pub(super) struct Which {
     view: Option<String>,
     q: Option<String>,
     label: Option<String>,
+    team: Option<String>,
     priority: Option<String>,
     rated: Option<String>,
     cursor: Option<String>,
@@ -41,6 +43,7 @@ impl Which {
                 "view" => &mut which.view,
                 "q" => &mut which.q,
                 "label" => &mut which.label,
+                "team" => &mut which.team,
                 "priority" => &mut which.priority,
                 "rated" => &mut which.rated,
                 _ => continue,
@@ -61,6 +64,11 @@ impl Which {
         self.label.as_deref().and_then(|text| text.parse().ok())
     }
 
+    /// The team that is looked for; none where it is none.
+    fn team(&self) -> Option<&str> {
+        self.team.as_deref().filter(|team| name("team", team).is_ok())
+    }
+
     fn priority(&self) -> Option<Priority> {
         self.priority.as_deref().and_then(|text| text.parse().ok())
     }
@@ -79,6 +87,7 @@ impl Which {
         let view = VIEWS.iter().find(|(name, _)| *name == self.name()).map_or("", |(_, label)| label);
         let mut parts = vec![view.to_owned()];
         parts.extend(self.label().map(|label| format!("label {label}")));
+        parts.extend(self.team().map(|team| format!("team {}", words::plain(team))));
         parts.extend(self.priority().map(|priority| format!("priority {}", priority.name())));
         parts.extend(self.rated().map(|rated| rated_words(rated).to_owned()));
         parts.extend(Some(self.search()).filter(|words| !words.is_empty()).map(|words| format!("words {words}")));
@@ -96,12 +105,13 @@ impl Which {
         format!("view={}{q}{}", self.name(), self.narrowed())
     }
 
-    /// Label, priority and rating as the rest of an address.
+    /// Label, team, priority and rating as the rest of an address.
     fn narrowed(&self) -> String {
         let label = self.label().map(|label| format!("&label={}", encoded(label.as_str()))).unwrap_or_default();
+        let team = self.team().map(|team| format!("&team={}", encoded(team))).unwrap_or_default();
         let priority = self.priority().map(|priority| format!("&priority={}", priority.name())).unwrap_or_default();
         let rated = self.rated().map(|rated| format!("&rated={}", rated.name())).unwrap_or_default();
-        format!("{label}{priority}{rated}")
+        format!("{label}{team}{priority}{rated}")
     }
 
     pub(super) fn filter(&self, operator: &SignedIn, now: Ms) -> ConversationFilter {
@@ -117,6 +127,7 @@ impl Which {
             view,
             search: Some(self.search()),
             label: self.label(),
+            team: self.team().map(str::to_owned),
             priority: self.priority(),
             rated: self.rated(),
             ..ConversationFilter::default()
@@ -156,8 +167,12 @@ impl Dashboard {
         let mut labels = self.record.labels_in_use().await?;
         // One that nothing has any more can still be in the address.
         labels.extend(which.label().map(|label| label.to_string()).filter(|label| !labels.contains(label)));
+        let mut teams = self.record.teams().await?;
+        teams.extend(which.team().map(str::to_owned).filter(|team| !teams.contains(team)));
         if let Some(list) = list.as_object_mut() {
             list.insert("labels".to_owned(), json!(labels));
+            list.insert("teams".to_owned(), json!(teams));
+            list.insert("my_team".to_owned(), json!(operator.account.team));
             list.insert("priorities".to_owned(), json!(Priority::ALL.map(Priority::name)));
             let ratings = Satisfaction::ALL.map(|it| json!({ "name": it.name(), "words": rated_words(it) }));
             list.insert("ratings".to_owned(), json!(ratings));
@@ -201,7 +216,7 @@ impl Dashboard {
         Ok(json!({
             "needs": needs, "tabs": tabs, "rows": rows, "more": more.unwrap_or_default(),
             "view": which.name(), "q": which.search(), "query": which.query(), "narrow": which.is_narrow(),
-            "label": which.label(), "priority": which.priority(), "rated": which.rated(), "csrf": operator.csrf,
+            "label": which.label(), "team": which.team(), "priority": which.priority(), "rated": which.rated(), "csrf": operator.csrf,
             "filters": self.filters(operator, which, now).await?, "may_share": operator.account.role == Role::Admin,
             "empty": match (which.search().is_empty(), which.narrowed().is_empty()) {
                 (true, true) => empty(which.name()),

@@ -233,6 +233,7 @@ pub fn routes(dashboard: Dashboard) -> Router {
         .route("/operator/conversations/{id}/transcript.json", get(transcript::whole))
         .route("/operator/conversations/{id}/claim", post(acts::claim))
         .route("/operator/conversations/{id}/release", post(acts::release))
+        .route("/operator/conversations/{id}/pass", post(acts::pass))
         .route("/operator/conversations/{id}/say", post(acts::say))
         .route("/operator/conversations/{id}/note", post(notes::leave))
         .route("/operator/conversations/{id}/mention", post(mentions::done))

@@ -152,6 +152,7 @@ fn every_frame_of_the_server_is_as_described() {
         priority: Priority::Urgent,
         labels: &labels,
         rating: Some(2),
+        team: Some("payments"),
     };
     let conversations = [SummaryState::Waiting, SummaryState::Open, SummaryState::Closed]
         .map(|state| wire::conversation(&shown(state), log(), View::Customer));

@@ -198,7 +198,7 @@ fn is_refusal(reply: &Reply) -> bool {
 }
 
 fn asks(body: &Body) -> bool {
-    use Body::{Chose, Claim, Closed, Confirmed, Helped, Noted, OperatorClosed, OperatorSaid, Rated, Release};
+    use Body::{Chose, Claim, Closed, Confirmed, Helped, Noted, OperatorClosed, OperatorSaid, Pass, Rated, Release};
     use Body::{Said, Settle, Stopped, Triaged};
     match body {
         Said { .. }
@@ -210,6 +210,7 @@ fn asks(body: &Body) -> bool {
         | Closed { .. } => true,
         Claim { .. }
         | Release { .. }
+        | Pass { .. }
         | OperatorSaid { .. }
         | Noted { .. }
         | Triaged { .. }

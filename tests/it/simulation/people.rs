@@ -301,7 +301,11 @@ impl Person {
                     let client_id = self.client_id();
                     Body::OperatorSaid { conversation, operator, client_id, text: "I am a person.".to_owned() }
                 }
-                75..95 => {
+                75..85 => {
+                    let team = self.chance.often(500).then(|| "payments".to_owned());
+                    Body::Pass { conversation, operator, team, note: None }
+                }
+                85..95 => {
                     let note = self.chance.often(500).then(|| "Be kind.".to_owned());
                     Body::Release { conversation, operator, note }
                 }
