@@ -266,6 +266,7 @@ impl Dashboard {
 /// Why a row is where it is: a shape, its colour, words.
 fn why(summary: &Summary, operator: &SignedIn, now: Ms) -> (&'static str, &'static str, String) {
     let holder = summary.operator.as_ref();
+    let team = summary.team.as_deref().map(|team| format!(" \u{b7} {}", words::plain(team))).unwrap_or_default();
     if summary.unknown_call {
         return ("\u{25b2}", "bad", "nobody knows whether a call was done".to_owned());
     }
@@ -282,13 +283,11 @@ fn why(summary: &Summary, operator: &SignedIn, now: Ms) -> (&'static str, &'stat
             ("\u{25a0}", "op", format!("{} answers", words::plain(name)))
         }
         (_, HolderKind::Queue) => {
-            let team = summary.team.as_deref().map(|team| format!(" \u{b7} {}", words::plain(team)));
-            let left = summary.answer_by.map(|by| format!(" \u{b7} {}", words::left(by, now)));
-            let (team, left) = (team.unwrap_or_default(), left.unwrap_or_default());
+            let left = summary.answer_by.map(|by| format!(" \u{b7} {}", words::left(by, now))).unwrap_or_default();
             ("\u{25a0}", "op", format!("waits for a person{left}{team}"))
         }
         (_, HolderKind::Assistant) if summary.unattended => {
-            ("\u{25b2}", "bad", "a person was asked for, nobody came".to_owned())
+            ("\u{25b2}", "bad", format!("a person was asked for, nobody came{team}"))
         }
         (SummaryState::Waiting, _) => ("\u{25c6}", "ev", "not seen yet".to_owned()),
         (SummaryState::Open, _) => ("\u{25cf}", "ai", "the assistant answers".to_owned()),
