@@ -102,6 +102,11 @@ fn claim(n: u32) -> Body {
     Body::Claim { conversation: c(), operator, n }
 }
 
+fn release() -> Body {
+    let operator = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
+    Body::Release { conversation: c(), operator, note: None }
+}
+
 /// The inputs of the walk, `p1` to `p14`.
 fn walk() -> Vec<(Pos, Body)> {
     let card = Choice { label: "Visa 4242".to_owned(), value: "card-a".to_owned() };

@@ -40,8 +40,6 @@ pub(super) struct Aside {
     pub(super) snoozed: Option<Snoozed>,
     /// The note that names the operator.
     pub(super) mention: Option<Mention>,
-    /// Teams that it can be passed on to.
-    pub(super) teams: Vec<String>,
 }
 
 impl Aside {
@@ -91,8 +89,7 @@ impl Dashboard {
     pub(super) async fn aside(&self, operator: &SignedIn, id: ConversationId) -> Result<Aside, PageError> {
         let snoozed = self.record.snoozed(id, self.clock.now()).await?;
         let mention = self.record.mention_in(id, &operator.account.id).await?;
-        let teams = self.record.teams().await?;
-        Ok(Aside { snoozed, mention, teams })
+        Ok(Aside { snoozed, mention })
     }
 
     /// Entries after a cursor.
@@ -141,6 +138,7 @@ impl Dashboard {
         let Loaded { summary, known, name, entries, standing } = loaded;
         let aside = self.aside(operator, summary.id).await?;
         let list = self.whole_list(operator, which, Some(summary.id)).await?;
+        let teams = list.get("teams").cloned().unwrap_or_default();
         let cursor = entries.last().map(|entry| format!("{}-{}", entry.seq, entry.n)).unwrap_or_default();
         let filter = EventFilter { customer: Some(summary.customer.clone()), ..EventFilter::default() };
         let events = self.record.recent_events(&filter, None, 8).await?.items;
@@ -176,7 +174,7 @@ impl Dashboard {
             "rows": spine::rows(entries, &standing.unknown, name),
             "traits": traits,
             "events": events,
-            "hand": self.hand(operator, which, summary, standing, &aside),
+            "hand": self.hand(operator, which, summary, standing, &aside, &teams),
             "view": which.query(),
             "triage": self.triage(operator, which, summary, standing, undone).await?,
             "composer": self.composer(operator, summary, standing, name, said),
@@ -185,7 +183,7 @@ impl Dashboard {
         self.page(operator, "conversation.html", "inbox", values).await
     }
 
-    /// Who holds it and what can be done about that.
+    /// Who holds it and what can be done about that: to which teams it can be passed on, too.
     pub(super) fn hand(
         &self,
         operator: &SignedIn,
@@ -193,8 +191,9 @@ impl Dashboard {
         summary: &Summary,
         standing: &Standing,
         aside: &Aside,
+        teams: &Value,
     ) -> Value {
-        let Aside { snoozed, mention, teams } = aside;
+        let Aside { snoozed, mention } = aside;
         let mine = is_mine(operator, summary, standing);
         // The record may lag behind the log.
         let waits = standing.closed.is_none() && standing.holder == HolderKind::Queue;

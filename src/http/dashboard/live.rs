@@ -271,7 +271,9 @@ impl Page {
             return Ok(());
         }
         thread.aside = aside.mark();
-        let hand = self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, &aside);
+        let teams = self.dashboard.record.teams().await?;
+        let (summary, standing) = (&thread.summary, &thread.standing);
+        let hand = self.dashboard.hand(&self.operator, &self.which, summary, standing, &aside, &json!(teams));
         let html = self.dashboard.pages.render("_hand_live.html", &json!({ "hand": hand }))?;
         self.queue.push_back(message(&html));
         Ok(())
@@ -309,11 +311,12 @@ impl Page {
             }
             let aside = self.dashboard.aside(&self.operator, thread.summary.id).await?;
             thread.aside = aside.mark();
-            let hand = self.dashboard.hand(&self.operator, &self.which, &thread.summary, &thread.standing, &aside);
+            let teams = self.dashboard.record.teams().await?;
+            let (summary, standing) = (&thread.summary, &thread.standing);
+            let hand = self.dashboard.hand(&self.operator, &self.which, summary, standing, &aside, &json!(teams));
             object.insert("hand".to_owned(), hand);
             let judged = |standing: &Standing| (standing.priority, standing.labels.clone(), standing.closed);
             if judged(&before) != judged(&thread.standing) {
-                let (summary, standing) = (&thread.summary, &thread.standing);
                 let form =
                     self.dashboard.triage(&self.operator, &self.which, summary, standing, Undone::default()).await?;
                 object.insert("triage".to_owned(), form);

@@ -8,11 +8,6 @@ fn confirm(approve: bool) -> Body {
     Body::Confirmed { conversation: c(), client_id: "confirm-000000003".to_owned(), call: CallId(3), approve }
 }
 
-fn release() -> Body {
-    let operator = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
-    Body::Release { conversation: c(), operator, note: None }
-}
-
 #[test]
 fn a_confirmed_and_a_declined_turn_count_alike_and_end_alike_at_the_limit() {
     for (turns, holder) in [("3", "assistant"), ("2", "queue")] {

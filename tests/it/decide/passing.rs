@@ -113,11 +113,6 @@ fn handed_back_or_asked_for_anew_it_is_whose_the_playbook_says() {
     assert_eq!((json!(conversation(&asked).holder.kind()), team(&asked)), (json!("queue"), Some("payments")));
 }
 
-fn release() -> Body {
-    let operator = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
-    Body::Release { conversation: c(), operator, note: None }
-}
-
 fn close() -> Body {
     let operator = Operator { id: "key:ana".to_owned(), name: "Ana".to_owned() };
     Body::OperatorClosed { conversation: c(), operator }
